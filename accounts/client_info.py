@@ -1,0 +1,58 @@
+"""Where does a request come from? The address and the browser, as far as they can be believed."""
+
+import re
+from ipaddress import IPv6Address, ip_address, ip_network
+
+from django.conf import settings
+from django.http import HttpRequest
+
+BROWSERS = (
+    ("Edg/", "Edge"),
+    ("OPR/", "Opera"),
+    ("Firefox/", "Firefox"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iOS"),
+    ("iPad", "iOS"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "macOS"),
+    ("Linux", "Linux"),
+)
+
+
+def client_ip(request: HttpRequest) -> str:
+    """The client's address.
+
+    Threat: anybody may send an `X-Forwarded-For` header. It is read only behind
+    `TRUSTED_PROXIES` proxies, and then only the entry that the outermost of them wrote.
+    """
+    address = request.META.get("REMOTE_ADDR") or "127.0.0.1"
+    proxies = settings.TRUSTED_PROXIES
+    if proxies:
+        forwarded = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",")]
+        address = forwarded[-min(proxies, len(forwarded))] or address
+    try:
+        return str(ip_address(address))
+    except ValueError:
+        return "127.0.0.1"
+
+
+def client_network(request: HttpRequest) -> str:
+    """What counts as one network for limits: an IPv4 address, or an IPv6 /64 (one customer's)."""
+    address = ip_address(client_ip(request))
+    if isinstance(address, IPv6Address):
+        return str(ip_network(f"{address}/64", strict=False))
+    return str(address)
+
+
+def user_agent(request: HttpRequest) -> str:
+    """The browser in a few words ("Chrome on Linux"), or the start of an unknown agent's name."""
+    agent = request.headers.get("User-Agent", "")
+    browser = next((name for mark, name in BROWSERS if mark in agent), "")
+    system = next((name for mark, name in SYSTEMS if mark in agent), "")
+    if browser and system:
+        return f"{browser} on {system}"
+    return re.sub(r"[^\x20-\x7e]", "", agent)[:40] or "unknown"

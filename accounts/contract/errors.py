@@ -1,0 +1,163 @@
+"""How does the API say no? One shape, `{"detail", "code"}`, and a code that tells what to do next."""
+
+import logging
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError
+from django.http import Http404
+from redis.exceptions import RedisError
+from rest_framework import exceptions, status
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+logger = logging.getLogger("authdemo.errors")
+
+
+class ContractError(exceptions.APIException):
+    """A refusal of the contract. Subclasses fix status, code and the one calm sentence."""
+
+    def __init__(self, log_reason: str = "", *, retry_after: int | None = None) -> None:
+        """`log_reason` is for the log only: the precise cause that the client is not told."""
+        super().__init__()
+        self.log_reason = log_reason
+        self.wait = retry_after
+
+
+class BadLogin(ContractError):
+    """The username or the password is wrong, or the account may not log in: never says which."""
+
+    status_code = status.HTTP_401_UNAUTHORIZED
+    default_code = "bad_login"
+    default_detail = "The username or the password is not right."
+
+
+class NotAuthenticated(ContractError):
+    """No credential of this flow came with the request. Log in."""
+
+    status_code = status.HTTP_401_UNAUTHORIZED
+    default_code = "not_authenticated"
+    default_detail = "Log in first."
+
+
+class CredentialInvalid(ContractError):
+    """The credential is malformed, forged or unknown. Log in again."""
+
+    status_code = status.HTTP_401_UNAUTHORIZED
+    default_code = "credential_invalid"
+    default_detail = "This credential is not valid. Log in again."
+
+
+class CredentialExpired(ContractError):
+    """The credential was good and its time is over. Refresh; if that fails, log in again."""
+
+    status_code = status.HTTP_401_UNAUTHORIZED
+    default_code = "credential_expired"
+    default_detail = "This credential has expired."
+
+
+class CredentialRevoked(ContractError):
+    """The device was ended: logout, logout-all, password change, deactivation. Log in again."""
+
+    status_code = status.HTTP_401_UNAUTHORIZED
+    default_code = "credential_revoked"
+    default_detail = "This login was ended. Log in again."
+
+
+class CredentialReused(ContractError):
+    """A refresh token came a second time, so somebody holds a copy; the family is ended."""
+
+    status_code = status.HTTP_401_UNAUTHORIZED
+    default_code = "credential_reused"
+    default_detail = "This login was used twice and has been ended for safety. Log in again."
+
+
+class CsrfFailed(ContractError):
+    """The CSRF token is missing or wrong. Fetch `/api/csrf/` and send the request once more."""
+
+    status_code = status.HTTP_403_FORBIDDEN
+    default_code = "csrf_failed"
+    default_detail = "The CSRF token is missing or wrong. Get a new one from /api/csrf/."
+
+
+class Throttled(ContractError):
+    """Too many attempts. Wait for `Retry-After` seconds."""
+
+    status_code = status.HTTP_429_TOO_MANY_REQUESTS
+    default_code = "throttled"
+    default_detail = "Too many attempts. Wait a little and try again."
+
+
+class StoreUnavailable(ContractError):
+    """Redis or the database did not answer. Nothing was decided; keep the cookie and retry."""
+
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_code = "store_unavailable"
+    default_detail = "The server cannot reach its store right now. Try again in a moment."
+
+    def __init__(self, log_reason: str = "", *, retry_after: int = 2) -> None:
+        super().__init__(log_reason, retry_after=retry_after)
+
+
+STORE_ERRORS = (RedisError, OperationalError, InterfaceError)
+
+# DRF's own refusals, in the contract's words. What is not listed keeps its status and gets "invalid".
+CODES = {
+    exceptions.NotAuthenticated: ("not_authenticated", NotAuthenticated.default_detail),
+    exceptions.PermissionDenied: ("permission_denied", "You may not do this."),
+    exceptions.NotFound: ("not_found", "There is nothing here."),
+}
+
+
+def exception_handler(exception: Exception, context: dict[str, Any]) -> Response | None:
+    """Answer every error in the contract's form; DRF calls this (`EXCEPTION_HANDLER`).
+
+    Returns None for a programming error, which is Django's to answer with a 500.
+    """
+    if isinstance(exception, STORE_ERRORS):
+        exception = StoreUnavailable(type(exception).__name__)
+    elif isinstance(exception, Http404):
+        exception = exceptions.NotFound()
+    elif isinstance(exception, PermissionDenied):
+        exception = exceptions.PermissionDenied()
+    if not isinstance(exception, exceptions.APIException):
+        return None
+
+    set_rollback()
+    response = Response(body(exception), status=exception.status_code)
+    challenge = getattr(exception, "auth_header", None)
+    if exception.status_code == status.HTTP_401_UNAUTHORIZED and challenge:
+        response["WWW-Authenticate"] = challenge
+    if (wait := getattr(exception, "wait", None)) is not None:
+        response["Retry-After"] = str(wait)
+    log(exception, context)
+    return response
+
+
+def body(exception: exceptions.APIException) -> dict[str, Any]:
+    """The JSON of a refusal: `detail`, `code`, and for validation `errors` by field."""
+    if isinstance(exception, ContractError):
+        return {"detail": str(exception.detail), "code": exception.default_code}
+    if isinstance(exception, exceptions.ValidationError):
+        errors = exception.detail
+        if not isinstance(errors, dict):
+            errors = {"non_field_errors": errors}
+        return {"detail": "Some values are not right.", "code": "invalid", "errors": errors}
+    for kind, (code, detail) in CODES.items():
+        if isinstance(exception, kind):
+            return {"detail": str(detail), "code": code}
+    return {"detail": str(exception.detail), "code": "invalid"}
+
+
+def log(exception: exceptions.APIException, context: dict[str, Any]) -> None:
+    """One line per refusal, with the cause that the client is not told."""
+    request = context.get("request")
+    level = logging.ERROR if exception.status_code >= 500 else logging.INFO
+    logger.log(
+        level,
+        "refused status=%s code=%s path=%s cause=%s",
+        exception.status_code,
+        getattr(exception, "default_code", "-"),
+        getattr(request, "path", "-"),
+        getattr(exception, "log_reason", "") or "-",
+    )

@@ -1,0 +1,177 @@
+"""What must any way of staying logged in be able to do? This page is the answer.
+
+Both flows implement :class:`Flow`: `sessions_api.flow.Flow` and
+`jwt_api.flow.Flow`. The views of the contract know nothing else of them, so a
+third flow is one more subclass, registered in its `AppConfig.ready`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, ClassVar
+
+from django.http import HttpRequest, HttpResponseBase
+from rest_framework.authentication import BaseAuthentication
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+
+@dataclass(frozen=True)
+class Credential:
+    """What the client presents next time, as the contract's `credential` object shows it.
+
+    `token` is the access token of a Bearer scheme, None where a cookie says it all.
+    `expires_in` counts seconds: how long `token` is good for, or, without one, how
+    long the cookie is if it stays unused.
+    `secret` is what goes into an HttpOnly cookie and nowhere else; flows that leave
+    their cookie to a middleware keep it None. It is kept out of `repr`, so that no
+    log line or error page can show it.
+    """
+
+    scheme: str
+    token: str | None = field(repr=False)
+    expires_in: int
+    device: str
+    secret: str | None = field(default=None, repr=False)
+    secret_expires_in: int | None = None
+
+
+@dataclass(frozen=True)
+class Presented:
+    """Who is asking, as far as the credential alone can tell: `request.auth` in every view.
+
+    Times are Unix seconds. `epoch` is the user's epoch when the credential was
+    issued; views that read the user's row compare it (see `ContractView.current_user`).
+    """
+
+    flow: str
+    user_id: int
+    epoch: int
+    device: str
+    roles: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Device:
+    """One login that its user can see and end: a session, or a token family.
+
+    `ends_within` counts seconds: for how long a request can still succeed after
+    this device was ended. 0 means "the very next request is refused".
+    """
+
+    id: str
+    flow: str
+    created: datetime
+    last_seen: datetime
+    expires: datetime
+    ip: str
+    user_agent: str
+    ends_within: int
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """One thing that the server keeps because of a login: shown beside the flow, never a secret.
+
+    `where` names the store ("Redis", "database"), `name` the key or row, `value` its
+    content in words, `expires_in` the seconds until the store drops it by itself.
+    """
+
+    where: str
+    name: str
+    value: str
+    expires_in: int | None
+
+
+class Flow(ABC):
+    """One of the two ways: it issues, renews and revokes credentials, and knows who presents one.
+
+    Every method may raise `StoreUnavailable` (503): a flow that cannot reach its
+    store says so instead of guessing.
+    """
+
+    key: ClassVar[str]
+    """The word in URLs, registries and test ids: `sessions`, `jwt`."""
+
+    title: ClassVar[str]
+    """The name a person reads: "Sessions", "JWT"."""
+
+    icon: ClassVar[str]
+    """One character that stands beside the title wherever colour does."""
+
+    scheme: ClassVar[str]
+    """`Session` or `Bearer`: `credential.scheme`, and the challenge of a 401."""
+
+    summary: ClassVar[str]
+    """One sentence for the home page: what the client holds, what the server remembers."""
+
+    authentication: ClassVar[type[BaseAuthentication]]
+    """Who is asking? The DRF authentication class of all views that need an answer.
+
+    It returns None when the request carries no credential of this flow, a pair
+    `(user, Presented)` when it carries a good one, and raises one of
+    `accounts.contract.errors` when it carries a bad one.
+    """
+
+    @abstractmethod
+    def issue(self, request: HttpRequest, user: User) -> Credential:
+        """Start a device for a user whose password was just proven.
+
+        A credential that came along with the request is never continued: a planted
+        one would hand the attacker the victim's login (session fixation).
+        """
+
+    @abstractmethod
+    def renew(self, request: HttpRequest) -> Credential:
+        """Exchange the presented long-lived secret for a fresh one of the same device.
+
+        Idle time starts again, the absolute end stays. Raises `NotAuthenticated`,
+        `CredentialInvalid`, `CredentialExpired`, `CredentialRevoked` or
+        `CredentialReused`; whatever had to be revoked is committed before it raises.
+        """
+
+    @abstractmethod
+    def revoke(self, request: HttpRequest) -> int | None:
+        """End the device that the request belongs to and return its user's id.
+
+        Idempotent: a missing, expired, malformed or foreign credential is None, not an
+        error. Returning means that the store has confirmed.
+        """
+
+    @abstractmethod
+    def revoke_device(self, user_id: int, device: str) -> bool:
+        """End one device of a user; False when this flow has no such live device."""
+
+    @abstractmethod
+    def revoke_all(self, user: User) -> None:
+        """Forget every device of a user whose epoch was just raised to `user.epoch`.
+
+        The epoch has already made them worthless; this tells the stores at once.
+        """
+
+    @abstractmethod
+    def devices(self, user_id: int) -> list[Device]:
+        """The user's live devices, newest use first."""
+
+    @abstractmethod
+    def remembered(self, user_id: int) -> list[Remembered]:
+        """Everything the server keeps for this user's logins, for a learner to look at."""
+
+    def user_changed(self, user_id: int) -> None:
+        """Hear that the user's row changed (roles, active, epoch) or is gone.
+
+        Flows that keep a copy outside the database bring it up to date here; the
+        others have nothing to do.
+        """
+
+    @abstractmethod
+    def deliver(self, response: HttpResponseBase, credential: Credential) -> None:
+        """Put the credential's secret where only the browser's cookie jar sees it."""
+
+    @abstractmethod
+    def discard(self, response: HttpResponseBase) -> None:
+        """Tell the browser to drop this flow's cookie, after a logout that succeeded."""
+

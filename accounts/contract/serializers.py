@@ -1,0 +1,114 @@
+"""What do requests and answers of the contract look like in JSON?"""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from accounts.contract.flow import Device
+from accounts.models import User
+
+
+class StrictCharField(serializers.CharField):
+    """A string that must come as a JSON string: 17 or true is not quietly made one."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class LoginSerializer(serializers.Serializer):
+    """`{"username", "password"}`. Sizes are bounded before anything is hashed."""
+
+    username = StrictCharField(max_length=150)
+    password = StrictCharField(
+        max_length=1024, trim_whitespace=False, style={"input_type": "password"}
+    )
+
+
+class PasswordSerializer(serializers.Serializer):
+    """`{"current_password", "new_password"}`."""
+
+    current_password = StrictCharField(
+        max_length=1024, trim_whitespace=False, style={"input_type": "password"}
+    )
+    new_password = StrictCharField(
+        max_length=1024, trim_whitespace=False, style={"input_type": "password"}
+    )
+
+
+class ProfileSerializer(serializers.ModelSerializer):
+    """The full profile, from the database. Only `display_name` can be changed."""
+
+    display_name = StrictCharField(max_length=80, allow_blank=True)
+    roles = serializers.ListField(child=serializers.CharField(), read_only=True)
+
+    class Meta:
+        model = User
+        fields = ["id", "username", "display_name", "email", "roles", "date_joined", "last_login"]
+        read_only_fields = ["id", "username", "email", "date_joined", "last_login"]
+
+
+class CredentialSerializer(serializers.Serializer):
+    """`credential`: the scheme, the access token if the scheme has one, and the seconds it lasts.
+
+    The long-lived secret is not among the fields: it travels in an HttpOnly cookie.
+    """
+
+    scheme = serializers.ChoiceField(choices=["Session", "Bearer"])
+    token = serializers.CharField(allow_null=True)
+    expires_in = serializers.IntegerField(help_text="seconds")
+
+
+class LoginAnswerSerializer(serializers.Serializer):
+    """`{"user", "credential"}`."""
+
+    user = ProfileSerializer()
+    credential = CredentialSerializer()
+
+
+class CredentialAnswerSerializer(serializers.Serializer):
+    """`{"credential"}`."""
+
+    credential = CredentialSerializer()
+
+
+class WhoamiSerializer(serializers.Serializer):
+    """`{"id", "roles", "device"}`: what the credential alone can tell."""
+
+    id = serializers.IntegerField(source="user_id")
+    roles = serializers.ListField(child=serializers.CharField())
+    device = serializers.CharField()
+
+
+class DeviceSerializer(serializers.Serializer):
+    """One login of the user, of either flow."""
+
+    id = serializers.CharField()
+    flow = serializers.CharField()
+    created = serializers.DateTimeField()
+    last_seen = serializers.DateTimeField()
+    expires = serializers.DateTimeField()
+    ip = serializers.CharField()
+    user_agent = serializers.CharField()
+    current = serializers.SerializerMethodField()
+    ends_within = serializers.IntegerField(
+        help_text="seconds for which a request may still succeed after the device is ended"
+    )
+
+    def get_current(self, device: Device) -> bool:
+        return device.id == self.context["current"]
+
+
+class CsrfSerializer(serializers.Serializer):
+    """`{"csrf_token"}`, for the `X-CSRFToken` header of unsafe requests."""
+
+    csrf_token = serializers.CharField()
+
+
+class ErrorSerializer(serializers.Serializer):
+    """Every refusal. `errors` is there only for `invalid` values."""
+
+    detail = serializers.CharField()
+    code = serializers.CharField()
+    errors = serializers.DictField(required=False)

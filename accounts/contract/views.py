@@ -1,0 +1,232 @@
+"""What does each call of the contract do? Written once; `flow` is all that differs."""
+
+from typing import Any
+
+from django.contrib.auth import authenticate
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError as PasswordError
+from django.db import transaction
+from django.middleware.csrf import get_token, rotate_token
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
+from django.views.decorators.vary import vary_on_headers
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import APIException, NotFound, ValidationError
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts import lifecycle
+from accounts.audit import record
+from accounts.contract.csrf import enforce_csrf
+from accounts.contract.errors import BadLogin, CredentialRevoked
+from accounts.contract.flow import Credential, Flow, Presented
+from accounts.contract.serializers import (
+    CredentialAnswerSerializer,
+    CredentialSerializer,
+    CsrfSerializer,
+    DeviceSerializer,
+    LoginAnswerSerializer,
+    LoginSerializer,
+    PasswordSerializer,
+    ProfileSerializer,
+    WhoamiSerializer,
+)
+from accounts.models import AuthEvent, User
+
+Kind = AuthEvent.Kind
+
+
+# Surprise: DRF's exception handler rolls back every ATOMIC_REQUESTS transaction, so a revocation
+# followed by its 401 would undo itself. Each use case draws its own transaction instead.
+@method_decorator(transaction.non_atomic_requests, name="dispatch")
+@method_decorator(never_cache, name="dispatch")
+@method_decorator(vary_on_headers("Cookie", "Authorization"), name="dispatch")
+class ContractView(APIView):
+    """A call of the contract; answers for the flow that it is mounted with."""
+
+    flow: Flow = None  # type: ignore[assignment]  # given to as_view
+
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        return [self.flow.authentication()]
+
+    def handle_exception(self, exc: Exception) -> Response:
+        if isinstance(exc, APIException) and exc.status_code == status.HTTP_401_UNAUTHORIZED:
+            # RFC 6750, section 3: a request without a credential is told the scheme only.
+            code = getattr(exc, "default_code", "")
+            error = ', error="invalid_token"' if code.startswith("credential_") else ""
+            exc.auth_header = f'{self.flow.scheme} realm="authdemo"{error}'  # type: ignore[attr-defined]
+        return super().handle_exception(exc)
+
+    def presented(self) -> Presented:
+        """What the credential of this request says."""
+        presented = self.request.auth
+        assert isinstance(presented, Presented)
+        return presented
+
+    def current_user(self) -> User:
+        """The user's row as it is now, or `CredentialRevoked`.
+
+        A stateless credential can be older than a logout-all; whoever reads the row
+        anyway compares the epoch, which costs nothing.
+        """
+        presented = self.presented()
+        user = User.objects.filter(pk=presented.user_id).first()
+        if user is None or not user.is_active or user.epoch != presented.epoch:
+            raise CredentialRevoked("epoch, inactive or deleted")
+        return user
+
+    def answer(self, credential: Credential, **more: Any) -> Response:
+        """200 with the credential in the body and its secret in the cookie."""
+        response = Response({**more, "credential": CredentialSerializer(credential).data})
+        self.flow.deliver(response, credential)
+        return response
+
+
+class CookieAuthorityView(ContractView):
+    """A call whose authority is a cookie, or that sets one: always CSRF-checked.
+
+    It reads no other credential: a bad or foreign one that comes along is ignored.
+    """
+
+    permission_classes = [AllowAny]
+
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        return []
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        enforce_csrf(request._request)
+        super().initial(request, *args, **kwargs)
+
+
+class LoginView(CookieAuthorityView):
+    """Log in with a username and a password.
+
+    The answer carries your profile and your credential. What must stay secret goes
+    into an HttpOnly cookie.
+    """
+
+    @extend_schema(request=LoginSerializer, responses=LoginAnswerSerializer)
+    def post(self, request: Request) -> Response:
+        values = LoginSerializer(data=request.data)
+        values.is_valid(raise_exception=True)
+        user = lifecycle.prove_password(
+            request._request, flow=self.flow.key, **values.validated_data
+        )
+        if user is None:
+            raise BadLogin
+        credential = lifecycle.log_in(request._request, self.flow, user)
+        return self.answer(credential, user=ProfileSerializer(user).data)
+
+
+class RefreshView(CookieAuthorityView):
+    """Exchange the cookie's secret for a fresh one, and get a new credential.
+
+    Idle time starts again; the absolute end of your login stays where it is.
+    """
+
+    @extend_schema(request=None, responses=CredentialAnswerSerializer)
+    def post(self, request: Request) -> Response:
+        return self.answer(self.flow.renew(request._request))
+
+
+class WhoamiView(ContractView):
+    """Who am I, from the credential alone? No SQL is run to answer this."""
+
+    @extend_schema(responses=WhoamiSerializer)
+    def get(self, request: Request) -> Response:
+        return Response(WhoamiSerializer(self.presented()).data)
+
+
+class MeView(ContractView):
+    """Your full profile, from the database. `PATCH` changes your display name."""
+
+    @extend_schema(responses=ProfileSerializer)
+    def get(self, request: Request) -> Response:
+        return Response(ProfileSerializer(self.current_user()).data)
+
+    @extend_schema(request=ProfileSerializer, responses=ProfileSerializer)
+    def patch(self, request: Request) -> Response:
+        user = self.current_user()
+        values = ProfileSerializer(user, data=request.data)
+        values.is_valid(raise_exception=True)
+        user.display_name = values.validated_data["display_name"]
+        user.save(update_fields=["display_name"])
+        return Response(ProfileSerializer(user).data)
+
+
+class DevicesView(ContractView):
+    """Every place where you are logged in, in both flows."""
+
+    @extend_schema(responses=DeviceSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        found = lifecycle.devices(self.current_user())
+        context = {"current": self.presented().device}
+        return Response(DeviceSerializer(found, many=True, context=context).data)
+
+
+class DeviceView(ContractView):
+    """One of the places where you are logged in. `DELETE` ends it."""
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, device: str) -> Response:
+        user = self.current_user()
+        if not lifecycle.end_device(request._request, user, device):
+            raise NotFound
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class PasswordView(ContractView):
+    """Change your password. This device goes on; every other one ends, in both flows."""
+
+    @extend_schema(request=PasswordSerializer, responses=CredentialAnswerSerializer)
+    def post(self, request: Request) -> Response:
+        values = PasswordSerializer(data=request.data)
+        values.is_valid(raise_exception=True)
+        user = self.current_user()
+        current, new = values.validated_data["current_password"], values.validated_data["new_password"]
+        if authenticate(request._request, username=user.username, password=current) is None:
+            raise ValidationError({"current_password": ["This is not your current password."]})
+        try:
+            validate_password(new, user)
+        except PasswordError as error:
+            raise ValidationError({"new_password": error.messages}) from error
+        return self.answer(
+            lifecycle.change_password(request._request, self.flow, user, new)
+        )
+
+
+class LogoutView(CookieAuthorityView):
+    """End this login. Answers 204 also when it was over already."""
+
+    @extend_schema(request=None, responses={204: None})
+    def post(self, request: Request) -> Response:
+        lifecycle.log_out(request._request, self.flow)
+        response = Response(status=status.HTTP_204_NO_CONTENT)
+        self.flow.discard(response)
+        return response
+
+
+class LogoutAllView(ContractView):
+    """End every login that you have, in both flows, this one included."""
+
+    @extend_schema(request=None, responses={204: None})
+    def post(self, request: Request) -> Response:
+        lifecycle.log_out_everywhere(request._request, self.flow, self.current_user())
+        response = Response(status=status.HTTP_204_NO_CONTENT)
+        self.flow.discard(response)
+        return response
+
+
+@method_decorator(never_cache, name="dispatch")
+class CsrfView(APIView):
+    """The CSRF token for the `X-CSRFToken` header of every unsafe request."""
+
+    permission_classes = [AllowAny]
+
+    @extend_schema(responses=CsrfSerializer)
+    def get(self, request: Request) -> Response:
+        return Response({"csrf_token": get_token(request._request)})

@@ -1,0 +1,95 @@
+"""What happens at login, logout, password change? The use cases, for every flow and every door.
+
+The contract's views and the server-rendered pages both come through here, so that
+an event is recorded, and an epoch raised, whichever door was taken.
+"""
+
+from django.contrib.auth import authenticate
+from django.db import transaction
+from django.http import HttpRequest
+from django.middleware.csrf import rotate_token
+
+from accounts.audit import record
+from accounts.contract.errors import Throttled
+from accounts.contract.flow import Credential, Device, Flow
+from accounts.contract.registry import flows
+from accounts.models import AuthEvent, User
+
+Kind = AuthEvent.Kind
+
+
+def prove_password(
+    request: HttpRequest, *, username: str, password: str, flow: str
+) -> User | None:
+    """The user, if the password is right; None, and an event, if not.
+
+    Raises `Throttled` when too many attempts were made on the account or from the network.
+    """
+    try:
+        user = authenticate(request, username=username, password=password)
+    except Throttled:
+        record(Kind.LOGIN_THROTTLED, request, flow=flow)
+        raise
+    if user is None:
+        record(Kind.LOGIN_FAILED, request, flow=flow)
+    assert user is None or isinstance(user, User)
+    return user
+
+
+def log_in(request: HttpRequest, flow: Flow, user: User) -> Credential:
+    """Start a device of `flow` for a user whose password was just proven."""
+    credential = flow.issue(request, user)
+    # Threat: an attacker who planted the CSRF cookie before the login would know it after.
+    rotate_token(request)
+    record(Kind.LOGIN, request, flow=flow.key, user_id=user.pk, device=credential.device)
+    return credential
+
+
+def log_out(request: HttpRequest, flow: Flow) -> None:
+    """End the device that the request belongs to; nothing to end is fine."""
+    user_id = flow.revoke(request)
+    if user_id is not None:
+        record(Kind.LOGOUT, request, flow=flow.key, user_id=user_id)
+
+
+def log_out_everywhere(request: HttpRequest, flow: Flow, user: User) -> None:
+    """End every device of the user in both flows."""
+    with transaction.atomic():
+        user.raise_epoch()
+        _forget_devices(user)
+        record(Kind.LOGOUT_ALL, request, flow=flow.key, user_id=user.pk)
+
+
+def change_password(request: HttpRequest, flow: Flow, user: User, password: str) -> Credential:
+    """Set the password, end every device in both flows, and issue this one anew."""
+    with transaction.atomic():
+        user.set_password(password)
+        user.save(update_fields=["password"])  # raises the epoch
+        _forget_devices(user)
+        record(Kind.PASSWORD_CHANGED, request, flow=flow.key, user_id=user.pk)
+    return flow.issue(request, user)
+
+
+def devices(user: User) -> list[Device]:
+    """The user's live devices of both flows, newest use first."""
+    found = [device for flow in flows() for device in flow.devices(user.pk)]
+    return sorted(found, key=lambda device: device.last_seen, reverse=True)
+
+
+def end_device(request: HttpRequest, user: User, device: str) -> bool:
+    """End one device of the user, whichever flow it belongs to; False if there is none."""
+    for flow in flows():
+        if flow.revoke_device(user.pk, device):
+            record(Kind.REVOKE, request, flow=flow.key, user_id=user.pk, device=device)
+            return True
+    return False
+
+
+def _forget_devices(user: User) -> None:
+    """Tell every flow, inside the caller's transaction.
+
+    A flow whose store cannot confirm raises, and the transaction takes the raised
+    epoch back: the answer is 503 and nothing has changed, instead of half a logout.
+    """
+    for flow in flows():
+        flow.revoke_all(user)

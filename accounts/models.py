@@ -1,0 +1,160 @@
+"""Who is using the site, and what happened to their logins? `User` and `AuthEvent`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import partial
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractUser, UserManager
+from django.db import models, transaction
+from django.db.models import F
+from django.db.models.functions import Lower
+from django.utils.crypto import salted_hmac
+
+from accounts.contract.registry import flows
+
+
+def tell_flows(user_ids: Collection[int]) -> None:
+    """Let every flow bring its copies of these users up to date, once the change is committed."""
+    for user_id in user_ids:
+        for flow in flows():
+            transaction.on_commit(partial(flow.user_changed, user_id))
+
+
+class UserQuerySet(models.QuerySet["User"]):
+    """Bulk changes reach the flows too: the admin's "delete selected" never calls `User.delete`."""
+
+    def update(self, **values: Any) -> int:
+        ids = list(self.order_by().values_list("pk", flat=True))
+        if "password" in values or values.get("is_active") is False:
+            values.setdefault("epoch", F("epoch") + 1)
+        changed = super().update(**values)
+        tell_flows(ids)
+        return changed
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        ids = list(self.order_by().values_list("pk", flat=True))
+        result = super().delete()
+        tell_flows(ids)
+        return result
+
+
+class User(AbstractUser):
+    """The one user model of both flows.
+
+    `epoch` is part of every credential. Raising it ends every older credential of
+    this user in both flows, and it is never lowered: `save` does not write it.
+    """
+
+    email = models.EmailField("email address", blank=True)
+    display_name = models.CharField(max_length=80, blank=True)
+    epoch = models.PositiveIntegerField(default=1, editable=False)
+
+    objects: ClassVar[UserManager[User]] = UserManager.from_queryset(UserQuerySet)()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                Lower("email"),
+                condition=~models.Q(email=""),
+                name="accounts_user_email_unique",
+                violation_error_message="A user with that email address already exists.",
+            ),
+        ]
+
+    @property
+    def roles(self) -> list[str]:
+        """What this user may be beyond a user, in the words that credentials carry."""
+        flags = {"staff": self.is_staff, "admin": self.is_superuser}
+        return [role for role, held in flags.items() if held]
+
+    @classmethod
+    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any]) -> User:
+        user = super().from_db(db, field_names, values)
+        # What the row said, to notice at `save` that a user is being deactivated.
+        user._was_active = dict(zip(field_names, values, strict=True)).get("is_active")
+        return user
+
+    def save(self, *args: Any, update_fields: Collection[str] | None = None, **kwargs: Any) -> None:
+        """Save; raise the epoch when the password changed or the user was deactivated.
+
+        Threat: a `save` of an instance that was loaded before a logout-all would put
+        the old epoch back and revive every credential. So the epoch is never written
+        from an instance, only raised in the database.
+        """
+        if self._state.adding:
+            super().save(*args, update_fields=update_fields, **kwargs)
+            return
+        # Django keeps the raw password here until `save`, and clears it when `check_password`
+        # merely upgrades the hash: an upgrade must not log anybody out.
+        password_changed = self._password is not None
+        deactivated = not self.is_active and getattr(self, "_was_active", True) is not False
+        if update_fields is None:
+            deferred = self.get_deferred_fields()
+            update_fields = {
+                field.attname for field in self._meta.concrete_fields if not field.primary_key
+            } - deferred
+        update_fields = set(update_fields) - {"epoch"}
+        with transaction.atomic():
+            super().save(*args, update_fields=update_fields, **kwargs)
+            if password_changed or deactivated:
+                self.raise_epoch()
+            self._was_active = self.is_active
+            tell_flows([self.pk])
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        user_id = self.pk
+        with transaction.atomic():
+            result = super().delete(*args, **kwargs)
+            tell_flows([user_id])
+        return result
+
+    def raise_epoch(self) -> None:
+        """End every credential issued so far, in both flows, at commit."""
+        models.QuerySet(User).filter(pk=self.pk).update(epoch=F("epoch") + 1)
+        self.refresh_from_db(fields=["epoch"])
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """`<epoch>.<MAC>`: Django compares it on every session request that loads the user.
+
+        The epoch stands in clear, so that the session engine can compare it without SQL.
+        """
+        mac = salted_hmac(
+            "accounts.User.session_auth_hash",
+            f"{self.epoch}:{self.password}",
+            secret=secret,
+            algorithm="sha256",
+        )
+        return f"{self.epoch}.{mac.hexdigest()[:32]}"
+
+
+class AuthEvent(models.Model):
+    """One line of the audit trail. Devices appear as ids that open nothing; secrets never."""
+
+    class Kind(models.TextChoices):
+        LOGIN = "login", "logged in"
+        LOGIN_FAILED = "login_failed", "login failed"
+        LOGIN_THROTTLED = "login_throttled", "login refused: too many attempts"
+        REFRESH = "refresh", "refreshed"
+        REUSE = "reuse", "refresh token used twice: login ended"
+        LOGOUT = "logout", "logged out"
+        LOGOUT_ALL = "logout_all", "logged out everywhere"
+        REVOKE = "revoke", "ended a device"
+        PASSWORD_CHANGED = "password_changed", "changed the password"
+
+    created = models.DateTimeField(auto_now_add=True)
+    kind = models.CharField(max_length=20, choices=Kind)
+    flow = models.CharField(max_length=20, blank=True)
+    user = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="auth_events")
+    device = models.CharField(max_length=32, blank=True)
+    ip = models.GenericIPAddressField(null=True)
+    user_agent = models.CharField(max_length=80, blank=True)
+    detail = models.CharField(max_length=120, blank=True)
+
+    class Meta:
+        ordering = ["-created", "-pk"]
+        indexes = [models.Index(fields=["user", "-created"], name="accounts_event_by_user")]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} ({self.flow or 'no flow'})"

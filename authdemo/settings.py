@@ -1,0 +1,319 @@
+"""Which values does this deployment run with? The environment decides; here each one gets its name.
+
+The only module that reads the environment. `.env.example` explains every
+variable; `manage.py check` refuses insecure and unknown ones by name.
+"""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import environ
+
+from authdemo import embedded_redis
+from authdemo.secret_file import read_or_create
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# --- the environment ------------------------------------------------------------------------
+
+ENV_FILE = Path(os.environ.get("ENV_FILE", BASE_DIR / ".env"))
+env = environ.Env()
+env.read_env(ENV_FILE)
+
+DEBUG = env.bool("DEBUG", default=False)
+LAB = env.bool("LAB", default=False)
+VAR_DIR = env.path("VAR_DIR", default=str(BASE_DIR / "var"))
+VAR_DIR = Path(str(VAR_DIR))
+SECRET_KEY = env.str("SECRET_KEY", default="") or read_or_create(VAR_DIR / "secret_key")
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+HTTPS = env.bool("HTTPS", default=False)
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
+PORT = env.int("PORT", default=8000)
+WEB_WORKERS = env.int("WEB_WORKERS", default=4)
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+
+# --- what is installed ----------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "accounts",
+    "sessions_api",
+    "jwt_api",
+    "lab",
+    "authdemo",
+    "rest_framework",
+    "rest_framework_simplejwt",
+    "rest_framework_simplejwt.token_blacklist",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "accounts.middleware.PlainErrorMiddleware",
+    "sessions_api.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "authdemo.urls"
+WSGI_APPLICATION = "authdemo.wsgi.application"
+ASGI_APPLICATION = "authdemo.asgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "accounts.context_processors.site",
+            ],
+        },
+    },
+]
+
+# --- what is remembered where ---------------------------------------------------------------
+
+DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'db.sqlite3'}")}
+DATABASES["default"]["ATOMIC_REQUESTS"] = env.bool("ATOMIC_REQUESTS", default=False)
+DATABASES["default"]["CONN_MAX_AGE"] = 60
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DATABASE_OPTIONS = {
+    # Surprise: SQLite's default DEFERRED transaction fails at its first write with "database is
+    # locked" when another one wrote in between. IMMEDIATE waits its turn instead.
+    "django.db.backends.sqlite3": {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 10,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    },
+    "django.db.backends.postgresql": {"connect_timeout": 3},
+}
+DATABASES["default"].setdefault("OPTIONS", {}).update(
+    DATABASE_OPTIONS.get(DATABASES["default"]["ENGINE"], {})
+)
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Empty means: the private Redis of this checkout, started when first needed.
+REDIS_URL = env.str("REDIS_URL", default="")
+REDIS_TIMEOUT_SECONDS = env.float("REDIS_TIMEOUT_SECONDS", default=1.0)
+
+CACHES = {
+    # Nothing of the contract rests on the general cache. It is deliberately not Redis:
+    # `cache.clear()` is FLUSHDB there, and would log everybody out.
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    # Everything about credentials that lives in Redis: sessions, snapshots, login limits.
+    "auth": {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": REDIS_URL or embedded_redis.url(VAR_DIR),
+        "OPTIONS": {
+            "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
+            "SOCKET_CONNECT_TIMEOUT": REDIS_TIMEOUT_SECONDS,
+            "SOCKET_TIMEOUT": REDIS_TIMEOUT_SECONDS,
+        },
+    },
+}
+
+# --- users and logins -----------------------------------------------------------------------
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["accounts.backends.ThrottledBackend"]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 10},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "sessions_pages:login"
+LOGIN_REDIRECT_URL = "sessions_pages:profile"
+LOGOUT_REDIRECT_URL = "home"
+# attempts per window of seconds
+LOGIN_LIMIT_ACCOUNT = env.int("LOGIN_LIMIT_ACCOUNT", default=10)
+LOGIN_LIMIT_NETWORK = env.int("LOGIN_LIMIT_NETWORK", default=100)
+LOGIN_LIMIT_SECONDS = env.int("LOGIN_LIMIT_SECONDS", default=300)
+
+# --- lifetimes, in seconds ------------------------------------------------------------------
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+LIFETIME_PROFILES = {
+    "banking": {
+        "access": 5 * MINUTE,
+        "refresh_idle": 15 * MINUTE,
+        "session_idle": 15 * MINUTE,
+        "absolute": DAY,
+    },
+    "default": {
+        "access": 15 * MINUTE,
+        "refresh_idle": 7 * DAY,
+        "session_idle": 14 * DAY,
+        "absolute": 30 * DAY,
+    },
+    "relaxed": {
+        "access": 15 * MINUTE,
+        "refresh_idle": 30 * DAY,
+        "session_idle": 30 * DAY,
+        "absolute": 90 * DAY,
+    },
+}
+LIFETIME_PROFILE = env.str("LIFETIME_PROFILE", default="default")
+LIFETIMES = LIFETIME_PROFILES.get(LIFETIME_PROFILE, LIFETIME_PROFILES["default"])
+ACCESS_SECONDS = env.int("ACCESS_SECONDS", default=LIFETIMES["access"])
+REFRESH_IDLE_SECONDS = env.int("REFRESH_IDLE_SECONDS", default=LIFETIMES["refresh_idle"])
+SESSION_IDLE_SECONDS = env.int("SESSION_IDLE_SECONDS", default=LIFETIMES["session_idle"])
+ABSOLUTE_SECONDS = env.int("ABSOLUTE_SECONDS", default=LIFETIMES["absolute"])
+GRACE_SECONDS = env.int("GRACE_SECONDS", default=10)
+LEEWAY_SECONDS = env.int("LEEWAY_SECONDS", default=30)
+
+# --- cookies: one decision for all three ----------------------------------------------------
+# `__Host-` makes the browser refuse a cookie of this name that a sibling subdomain planted, and
+# costs the right to a Path narrower than "/" (ASVS 3.3.1). Chromium and Firefox accept it on
+# http://127.0.0.1 and http://localhost; Safari and LAN addresses need COOKIE_SECURE=0.
+
+COOKIE_SECURE = env.bool("COOKIE_SECURE", default=True)
+COOKIE_PREFIX = "__Host-" if COOKIE_SECURE else ""
+
+SESSION_ENGINE = "sessions_api.store"
+SESSION_CACHE_ALIAS = "auth"
+SESSION_COOKIE_NAME = f"{COOKIE_PREFIX}sessionid"
+SESSION_COOKIE_AGE = SESSION_IDLE_SECONDS
+SESSION_COOKIE_SECURE = COOKIE_SECURE
+SESSION_COOKIE_SAMESITE = "Lax"
+
+CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}csrftoken"
+CSRF_COOKIE_SECURE = COOKIE_SECURE
+CSRF_COOKIE_HTTPONLY = True  # scripts get the token from /api/csrf/
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "accounts.pages.csrf_failure"
+
+REFRESH_COOKIE_NAME = f"{COOKIE_PREFIX}refresh"
+REFRESH_COOKIE_SECURE = COOKIE_SECURE
+REFRESH_COOKIE_SAMESITE = "Strict"
+
+MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
+
+# --- the jwt flow ---------------------------------------------------------------------------
+
+JWT_KEYS_DIR = VAR_DIR / "jwt-keys"
+JWT_CLIENT_ID = "web"
+SIMPLE_JWT = {
+    "ALGORITHM": env.str("JWT_ALGORITHM", default="ES256"),
+    # Keys come from the ring in JWT_KEYS_DIR; the stock classes, which know no `kid`, get none.
+    "SIGNING_KEY": "",
+    "VERIFYING_KEY": "",
+    "ISSUER": env.str("JWT_ISSUER", default="authdemo"),
+    "AUDIENCE": env.str("JWT_AUDIENCE", default="api"),
+    "LEEWAY": timedelta(seconds=LEEWAY_SECONDS),
+    "ACCESS_TOKEN_LIFETIME": timedelta(seconds=ACCESS_SECONDS),
+    "REFRESH_TOKEN_LIFETIME": timedelta(seconds=REFRESH_IDLE_SECONDS),
+    "ROTATE_REFRESH_TOKENS": True,
+    "BLACKLIST_AFTER_ROTATION": True,
+    "UPDATE_LAST_LOGIN": True,
+    "USER_ID_CLAIM": "sub",
+    # It would put an MD5 of the password hash into every token. The epoch does its work.
+    "CHECK_REVOKE_TOKEN": False,
+}
+
+# --- the API --------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    # Deny by default: a view that names no authentication and no permission answers nobody. DRF's
+    # own defaults would accept HTTP Basic on every endpoint.
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_RENDERER_CLASSES": [
+        "rest_framework.renderers.JSONRenderer",
+        "accounts.contract.browsable.BrowsableAPIRenderer",
+    ],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "accounts.contract.errors.exception_handler",
+    "NUM_PROXIES": TRUSTED_PROXIES,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "authdemo",
+    "DESCRIPTION": "One contract, two flows: server-side Redis sessions and JSON Web Tokens.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
+
+# --- what browsers are told -----------------------------------------------------------------
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+        "base-uri": ["'none'"],
+        "object-src": ["'none'"],
+    },
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_HSTS_PRELOAD = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+DATA_UPLOAD_MAX_MEMORY_SIZE = 65536
+
+# --- files, language, logs ------------------------------------------------------------------
+
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR_DIR / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage",
+    },
+}
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_I18N = False
+USE_TZ = True
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "loggers": {"django.server": {"handlers": ["console"], "propagate": False}},
+}
