@@ -18,9 +18,7 @@ from accounts.models import AuthEvent, User
 Kind = AuthEvent.Kind
 
 
-def prove_password(
-    request: HttpRequest, *, username: str, password: str, flow: str
-) -> User | None:
+def prove_password(request: HttpRequest, *, username: str, password: str, flow: str) -> User | None:
     """The user, if the password is right; None, and an event, if not.
 
     Raises `Throttled` when too many attempts were made on the account or from the network.
@@ -45,11 +43,24 @@ def log_in(request: HttpRequest, flow: Flow, user: User) -> Credential:
     return credential
 
 
+def renew(request: HttpRequest, flow: Flow) -> Credential:
+    """Exchange the request's long-lived secret for a fresh one of the same device."""
+    credential = flow.renew(request)
+    record(
+        Kind.REFRESH,
+        request,
+        flow=flow.key,
+        user_id=credential.user_id,
+        device=credential.device,
+    )
+    return credential
+
+
 def log_out(request: HttpRequest, flow: Flow) -> None:
     """End the device that the request belongs to; nothing to end is fine."""
-    user_id = flow.revoke(request)
-    if user_id is not None:
-        record(Kind.LOGOUT, request, flow=flow.key, user_id=user_id)
+    ended = flow.revoke(request)
+    if ended is not None:
+        record(Kind.LOGOUT, request, flow=flow.key, user_id=ended.user_id, device=ended.device)
 
 
 def log_out_everywhere(request: HttpRequest, flow: Flow, user: User) -> None:

@@ -15,6 +15,10 @@ from django.utils.crypto import salted_hmac
 from accounts.contract.registry import flows
 
 
+# The columns that credentials, or copies of the row in a flow's store, depend on.
+SEEN_BY_FLOWS = {"is_active", "is_staff", "is_superuser"}
+
+
 def tell_flows(user_ids: Collection[int]) -> None:
     """Let every flow bring its copies of these users up to date, once the change is committed."""
     for user_id in user_ids:
@@ -30,7 +34,8 @@ class UserQuerySet(models.QuerySet["User"]):
         if "password" in values or values.get("is_active") is False:
             values.setdefault("epoch", F("epoch") + 1)
         changed = super().update(**values)
-        tell_flows(ids)
+        if values.keys() & {*SEEN_BY_FLOWS, "epoch"}:
+            tell_flows(ids)
         return changed
 
     def delete(self) -> tuple[int, dict[str, int]]:
@@ -38,6 +43,12 @@ class UserQuerySet(models.QuerySet["User"]):
         result = super().delete()
         tell_flows(ids)
         return result
+
+
+class Users(UserManager.from_queryset(UserQuerySet)):  # type: ignore[misc]
+    """Django's user manager, with bulk changes that reach the flows."""
+
+    use_in_migrations = False
 
 
 class User(AbstractUser):
@@ -51,7 +62,7 @@ class User(AbstractUser):
     display_name = models.CharField(max_length=80, blank=True)
     epoch = models.PositiveIntegerField(default=1, editable=False)
 
-    objects: ClassVar[UserManager[User]] = UserManager.from_queryset(UserQuerySet)()
+    objects: ClassVar[UserManager[User]] = Users()
 
     class Meta:
         constraints = [
@@ -75,6 +86,19 @@ class User(AbstractUser):
         # What the row said, to notice at `save` that a user is being deactivated.
         user._was_active = dict(zip(field_names, values, strict=True)).get("is_active")
         return user
+
+    @classmethod
+    def from_known(cls, **known: Any) -> User:
+        """A real user made from the columns that a credential tells; the others are deferred.
+
+        SQL runs when one of those is read. Surprise: `from_db` takes values in the order of
+        the model's columns, whatever order the names come in; given another order it
+        would put the epoch into `is_superuser`.
+        """
+        names = [field.attname for field in cls._meta.concrete_fields if field.attname in known]
+        if len(names) != len(known):
+            raise TypeError(f"not columns of a user: {sorted(known.keys() - set(names))}")
+        return cls.from_db("default", names, [known[name] for name in names])
 
     def save(self, *args: Any, update_fields: Collection[str] | None = None, **kwargs: Any) -> None:
         """Save; raise the epoch when the password changed or the user was deactivated.
@@ -100,8 +124,9 @@ class User(AbstractUser):
             super().save(*args, update_fields=update_fields, **kwargs)
             if password_changed or deactivated:
                 self.raise_epoch()
-            self._was_active = self.is_active
-            tell_flows([self.pk])
+            elif SEEN_BY_FLOWS & update_fields:
+                tell_flows([self.pk])
+        self._was_active = self.is_active
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         user_id = self.pk
@@ -114,6 +139,7 @@ class User(AbstractUser):
         """End every credential issued so far, in both flows, at commit."""
         models.QuerySet(User).filter(pk=self.pk).update(epoch=F("epoch") + 1)
         self.refresh_from_db(fields=["epoch"])
+        tell_flows([self.pk])
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
         """`<epoch>.<MAC>`: Django compares it on every session request that loads the user.

@@ -1,4 +1,4 @@
-"""How does the API say no? One shape, `{"detail", "code"}`, and a code that tells what to do next."""
+"""How does the API say no? In one shape, with a `code` that tells the client what to do next."""
 
 import logging
 from typing import Any
@@ -101,7 +101,7 @@ class StoreUnavailable(ContractError):
 
 STORE_ERRORS = (RedisError, OperationalError, InterfaceError)
 
-# DRF's own refusals, in the contract's words. What is not listed keeps its status and gets "invalid".
+# DRF's own refusals, in the contract's words. All others keep their status and get "invalid".
 CODES = {
     exceptions.NotAuthenticated: ("not_authenticated", NotAuthenticated.default_detail),
     exceptions.PermissionDenied: ("permission_denied", "You may not do this."),

@@ -7,6 +7,7 @@ third flow is one more subclass, registered in its `AppConfig.ready`.
 
 from __future__ import annotations
 
+import secrets
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +18,11 @@ from rest_framework.authentication import BaseAuthentication
 
 if TYPE_CHECKING:
     from accounts.models import User
+
+
+def new_device_id() -> str:
+    """A name for one login. It opens nothing: 64 bits keep two logins apart, not a secret."""
+    return secrets.token_urlsafe(8)
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,7 @@ class Credential:
     scheme: str
     token: str | None = field(repr=False)
     expires_in: int
+    user_id: int
     device: str
     secret: str | None = field(default=None, repr=False)
     secret_expires_in: int | None = None
@@ -70,6 +77,14 @@ class Device:
     ip: str
     user_agent: str
     ends_within: int
+
+
+@dataclass(frozen=True)
+class EndedDevice:
+    """Which device a logout ended, for the audit trail."""
+
+    user_id: int
+    device: str
 
 
 @dataclass(frozen=True)
@@ -134,8 +149,8 @@ class Flow(ABC):
         """
 
     @abstractmethod
-    def revoke(self, request: HttpRequest) -> int | None:
-        """End the device that the request belongs to and return its user's id.
+    def revoke(self, request: HttpRequest) -> EndedDevice | None:
+        """End the device that the request belongs to and say which one that was.
 
         Idempotent: a missing, expired, malformed or foreign credential is None, not an
         error. Returning means that the store has confirmed.
@@ -174,4 +189,3 @@ class Flow(ABC):
     @abstractmethod
     def discard(self, response: HttpResponseBase) -> None:
         """Tell the browser to drop this flow's cookie, after a logout that succeeded."""
-

@@ -6,7 +6,7 @@ from django.contrib.auth import authenticate
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError as PasswordError
 from django.db import transaction
-from django.middleware.csrf import get_token, rotate_token
+from django.middleware.csrf import get_token
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from django.views.decorators.vary import vary_on_headers
@@ -20,7 +20,6 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import lifecycle
-from accounts.audit import record
 from accounts.contract.csrf import enforce_csrf
 from accounts.contract.errors import BadLogin, CredentialRevoked
 from accounts.contract.flow import Credential, Flow, Presented
@@ -35,9 +34,7 @@ from accounts.contract.serializers import (
     ProfileSerializer,
     WhoamiSerializer,
 )
-from accounts.models import AuthEvent, User
-
-Kind = AuthEvent.Kind
+from accounts.models import User
 
 
 # Surprise: DRF's exception handler rolls back every ATOMIC_REQUESTS transaction, so a revocation
@@ -130,7 +127,7 @@ class RefreshView(CookieAuthorityView):
 
     @extend_schema(request=None, responses=CredentialAnswerSerializer)
     def post(self, request: Request) -> Response:
-        return self.answer(self.flow.renew(request._request))
+        return self.answer(lifecycle.renew(request._request, self.flow))
 
 
 class WhoamiView(ContractView):
@@ -187,16 +184,15 @@ class PasswordView(ContractView):
         values = PasswordSerializer(data=request.data)
         values.is_valid(raise_exception=True)
         user = self.current_user()
-        current, new = values.validated_data["current_password"], values.validated_data["new_password"]
+        current = values.validated_data["current_password"]
+        new = values.validated_data["new_password"]
         if authenticate(request._request, username=user.username, password=current) is None:
             raise ValidationError({"current_password": ["This is not your current password."]})
         try:
             validate_password(new, user)
         except PasswordError as error:
             raise ValidationError({"new_password": error.messages}) from error
-        return self.answer(
-            lifecycle.change_password(request._request, self.flow, user, new)
-        )
+        return self.answer(lifecycle.change_password(request._request, self.flow, user, new))
 
 
 class LogoutView(CookieAuthorityView):

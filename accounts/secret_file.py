@@ -1,12 +1,18 @@
-"""Where does a secret come from that nobody configured? It is made once and kept in a private file."""
+"""Where does a secret come from that nobody configured? Made once, kept in a private file."""
 
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 
 
-def read_or_create(path: Path) -> str:
-    """Return the secret in `path`, made on first use from 64 random bytes (mode 0600).
+def random_text() -> str:
+    """64 random bytes, as text."""
+    return secrets.token_urlsafe(64)
+
+
+def read_or_create(path: Path, make: Callable[[], str] = random_text) -> str:
+    """Return the secret in `path`, made on first use and readable by its owner only (0600).
 
     Two processes that start at once agree: the file appears whole, by a hard
     link that only the first of them can make.
@@ -15,11 +21,11 @@ def read_or_create(path: Path) -> str:
         return path.read_text().strip()
     except FileNotFoundError:
         pass
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_urlsafe(64))
+        file.write(make())
     try:
         os.link(draft, path)
     except FileExistsError:

@@ -1,0 +1,39 @@
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth import admin as auth_admin
+from django.http import HttpRequest
+
+from accounts.models import AuthEvent, User
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    """A table to look at: nothing can be added, changed or deleted by hand."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(User)
+class UserAdmin(auth_admin.UserAdmin):
+    list_display = ("username", "display_name", "email", "is_active", "is_staff", "epoch")
+    readonly_fields = ("epoch", "last_login", "date_joined")
+    fieldsets = (
+        *auth_admin.UserAdmin.fieldsets,  # type: ignore[misc]
+        ("Credentials", {"fields": ("display_name", "epoch")}),
+    )
+
+
+@admin.register(AuthEvent)
+class AuthEventAdmin(ReadOnlyAdmin):
+    list_display = ("created", "kind", "flow", "user", "device", "ip", "user_agent", "detail")
+    list_filter = ("kind", "flow")
+    search_fields = ("user__username", "device", "ip")
+    date_hierarchy = "created"
+    list_select_related = ("user",)

@@ -1,0 +1,50 @@
+"""Which configuration would make the jwt flow unsafe? Its twin is `sessions_api.checks`."""
+
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, register
+
+E001 = Error(
+    "insecure configuration: rest_framework_simplejwt.token_blacklist is not installed.",
+    hint="Add it to INSTALLED_APPS: without it SimpleJWT's logout answers 200 and revokes nothing.",
+    id="jwt_api.E001",
+)
+E002 = Error(
+    "insecure configuration: JWT_ALGORITHM is not ES256 or RS256.",
+    hint="Who can verify an HS256 token can also forge one; choose ES256 or RS256.",
+    id="jwt_api.E002",
+)
+E003 = Error(
+    "insecure configuration: access tokens live longer than 15 minutes and cannot be revoked.",
+    hint="Set ACCESS_SECONDS to 900 or less.",
+    id="jwt_api.E003",
+)
+E004 = Error(
+    "insecure configuration: the leeway is above 30 seconds.",
+    hint="Set LEEWAY_SECONDS to 30 or less, and mend the clocks instead.",
+    id="jwt_api.E004",
+)
+E005 = Error(
+    "insecure configuration: CHECK_REVOKE_TOKEN puts an MD5 of the password hash into every token.",
+    hint="Leave it off; the user's epoch ends tokens at a password change.",
+    id="jwt_api.E005",
+)
+
+
+@register(Tags.security)
+def check_tokens(**kwargs: Any) -> list[CheckMessage]:
+    simple_jwt = settings.SIMPLE_JWT
+    found = []
+    if not apps.is_installed("rest_framework_simplejwt.token_blacklist"):
+        found.append(E001)
+    if simple_jwt["ALGORITHM"] not in ("ES256", "RS256"):
+        found.append(E002)
+    if simple_jwt["ACCESS_TOKEN_LIFETIME"].total_seconds() > 900:
+        found.append(E003)
+    if settings.LEEWAY_SECONDS > 30:
+        found.append(E004)
+    if simple_jwt.get("CHECK_REVOKE_TOKEN"):
+        found.append(E005)
+    return found

@@ -1,0 +1,146 @@
+"""How does a token pair begin, go on and end? Its twin is `sessions_api.flow`."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.contrib.auth.models import update_last_login
+from django.http import HttpRequest, HttpResponseBase
+from rest_framework_simplejwt.exceptions import ExpiredTokenError, TokenError
+from rest_framework_simplejwt.settings import api_settings
+
+from accounts.audit import record
+from accounts.client_info import client_ip, user_agent
+from accounts.contract import flow as contract
+from accounts.contract.errors import (
+    CredentialExpired,
+    CredentialInvalid,
+    CredentialReused,
+    NotAuthenticated,
+)
+from accounts.contract.flow import Credential, Device, EndedDevice, Remembered
+from accounts.models import AuthEvent, User
+from jwt_api import store
+from jwt_api.authentication import Authentication
+from jwt_api.models import TokenFamily
+from jwt_api.tokens import AccessToken, RefreshToken
+
+
+class Flow(contract.Flow):
+    """The client holds a signed access token and a refresh cookie; the server, a row per login."""
+
+    key = "jwt"
+    title = "JWT"
+    icon = "⛭"
+    scheme = "Bearer"
+    summary = (
+        "The browser holds a signed access token in memory and a refresh token in a cookie. "
+        "Checking needs no lookup; after a logout the access token lives until it expires."
+    )
+    authentication = Authentication
+
+    def issue(self, request: HttpRequest, user: User) -> Credential:
+        family, token = store.start_family(
+            user, ip=client_ip(request), user_agent=user_agent(request)
+        )
+        update_last_login(None, user)
+        return self._credential(family, token, user)
+
+    def renew(self, request: HttpRequest) -> Credential:
+        token = self._refresh_token(request)
+        try:
+            family, successor = store.rotate(token)
+        except CredentialReused:
+            record(
+                AuthEvent.Kind.REUSE,
+                request,
+                flow=self.key,
+                user_id=token.user_id,
+                device=token.device,
+            )
+            raise
+        return self._credential(family, successor, family.user)
+
+    def revoke(self, request: HttpRequest) -> EndedDevice | None:
+        text = request.COOKIES.get(settings.REFRESH_COOKIE_NAME, "")
+        try:
+            # Logout takes a token whose time is over: its family may still be live.
+            token = RefreshToken.even_expired(text)
+        except TokenError:
+            return None
+        if not store.end_family(token.device, TokenFamily.Ended.LOGOUT, user_id=token.user_id):
+            return None
+        return EndedDevice(user_id=token.user_id, device=token.device)
+
+    def revoke_device(self, user_id: int, device: str) -> bool:
+        return store.end_family(device, TokenFamily.Ended.REVOKED, user_id=user_id)
+
+    def revoke_all(self, user: User) -> None:
+        store.end_all_families(user.pk)
+
+    def devices(self, user_id: int) -> list[Device]:
+        return [
+            Device(
+                id=family.pk,
+                flow=self.key,
+                created=family.created,
+                last_seen=family.last_used,
+                expires=family.current.expires_at,
+                ip=family.ip,
+                user_agent=family.user_agent,
+                ends_within=settings.ACCESS_SECONDS + settings.LEEWAY_SECONDS,
+            )
+            for family in store.live_families(user_id)
+        ]
+
+    def remembered(self, user_id: int) -> list[Remembered]:
+        return store.remembered(user_id)
+
+    def deliver(self, response: HttpResponseBase, credential: Credential) -> None:
+        response.set_cookie(
+            settings.REFRESH_COOKIE_NAME,
+            credential.secret,
+            max_age=credential.secret_expires_in,
+            path="/",
+            secure=settings.REFRESH_COOKIE_SECURE,
+            httponly=True,
+            samesite=settings.REFRESH_COOKIE_SAMESITE,
+        )
+
+    def discard(self, response: HttpResponseBase) -> None:
+        response.delete_cookie(
+            settings.REFRESH_COOKIE_NAME, path="/", samesite=settings.REFRESH_COOKIE_SAMESITE
+        )
+
+    def _refresh_token(self, request: HttpRequest) -> RefreshToken:
+        """The token in the cookie, and only there (RFC 6750 has no refresh tokens in URLs)."""
+        text = request.COOKIES.get(settings.REFRESH_COOKIE_NAME)
+        if not text:
+            raise NotAuthenticated("no refresh cookie")
+        try:
+            return RefreshToken(text)  # type: ignore[arg-type]
+        except ExpiredTokenError as error:
+            raise CredentialExpired("refresh token") from error
+        except TokenError as error:
+            raise CredentialInvalid(f"refresh token: {error.__cause__ or error}") from error
+
+    def _credential(self, family: TokenFamily, token: RefreshToken, user: User) -> Credential:
+        access = AccessToken()
+        access["sub"] = str(user.pk)
+        access["client_id"] = settings.JWT_CLIENT_ID
+        access["sid"] = family.pk
+        access["epoch"] = family.epoch
+        access["roles"] = user.roles
+        end = min(access.current_time + api_settings.ACCESS_TOKEN_LIFETIME, family.absolute_end)
+        access.set_exp(from_time=end, lifetime=timedelta())
+        return Credential(
+            scheme=self.scheme,
+            token=str(access),
+            expires_in=access["exp"] - access["iat"],
+            user_id=user.pk,
+            device=family.pk,
+            secret=str(token),
+            secret_expires_in=token["exp"] - access["iat"],
+        )
+
+
+flow = Flow()

@@ -1,0 +1,122 @@
+"""Which key signs, which keys verify, and who may know them? The key ring and its public half.
+
+Private keys are PEM files in `JWT_KEYS_DIR`, made on first use and never in the
+repository. The newest one signs; every one of them verifies.
+"""
+
+import json
+import os
+from dataclasses import dataclass, field
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from jwt.algorithms import get_default_algorithms
+from jwt.utils import base64url_encode
+
+from accounts.secret_file import read_or_create
+
+RSA_BITS = 3072
+# RFC 7638, section 3.2: the members that make the thumbprint, per key type.
+THUMBPRINT_MEMBERS = {"EC": ("crv", "kty", "x", "y"), "RSA": ("e", "kty", "n")}
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key pair, bound to one algorithm (RFC 8725, section 3.1)."""
+
+    kid: str
+    algorithm: str
+    private: Any = field(repr=False)
+    public: Any = field(repr=False)
+    jwk: dict[str, str] = field(repr=False)
+    """The public members only, ready for the JWKS."""
+
+
+@dataclass(frozen=True)
+class KeyRing:
+    """All keys by `kid`, and the one that signs."""
+
+    keys: dict[str, Key]
+    signing: Key
+
+    def find(self, kid: object) -> Key | None:
+        """The key of that name, by equality; a path, URL or SQL in `kid` is just unknown."""
+        return self.keys.get(kid) if isinstance(kid, str) else None
+
+    def jwks(self) -> dict[str, list[dict[str, str]]]:
+        """The public keys (RFC 7517)."""
+        return {"keys": [key.jwk for key in self.keys.values()]}
+
+
+def ring() -> KeyRing:
+    """The ring as its directory is now: a key file that comes or goes is noticed at once."""
+    directory: Path = settings.JWT_KEYS_DIR
+    try:
+        changed = os.stat(directory).st_mtime_ns
+    except FileNotFoundError:
+        changed = 0
+    return _load(directory, settings.SIMPLE_JWT["ALGORITHM"], changed)
+
+
+@lru_cache(maxsize=8)
+def _load(directory: Path, algorithm: str, changed: int) -> KeyRing:
+    if not any(directory.glob("*.pem")):
+        read_or_create(directory / "1.pem", make=lambda: _new_private_key(algorithm))
+    files = sorted(directory.glob("*.pem"))
+    keys = [_key_from(path, algorithm) for path in files]
+    return KeyRing(keys={key.kid: key for key in keys}, signing=keys[-1])
+
+
+def _new_private_key(algorithm: str) -> str:
+    private: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+    if algorithm == "ES256":
+        private = ec.generate_private_key(ec.SECP256R1())
+    else:
+        private = rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)
+    return private.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    ).decode()
+
+
+def _key_from(path: Path, algorithm: str) -> Key:
+    """Read one key; raises `ImproperlyConfigured` by file name, never with its content."""
+    try:
+        private = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    except (ValueError, TypeError) as error:
+        raise ImproperlyConfigured(f"{path.name} is not an unencrypted PEM private key.") from error
+    fits = {
+        "ES256": isinstance(private, ec.EllipticCurvePrivateKey)
+        and isinstance(private.curve, ec.SECP256R1),
+        "RS256": isinstance(private, rsa.RSAPrivateKey) and private.key_size >= 2048,
+    }
+    if not fits.get(algorithm):
+        raise ImproperlyConfigured(
+            f"{path.name} is not a key for {algorithm}: ES256 needs curve P-256, "
+            "RS256 an RSA key of 2048 bits or more."
+        )
+    public = private.public_key()
+    jwk = get_default_algorithms()[algorithm].to_jwk(public, as_dict=True)
+    kid = thumbprint(jwk)
+    members = {name: jwk[name] for name in THUMBPRINT_MEMBERS[jwk["kty"]]}
+    return Key(
+        kid=kid,
+        algorithm=algorithm,
+        private=private,
+        public=public,
+        jwk={**members, "use": "sig", "alg": algorithm, "kid": kid},
+    )
+
+
+def thumbprint(jwk: dict[str, str]) -> str:
+    """RFC 7638: SHA-256 over the required members in lexicographic order, base64url."""
+    members = {name: jwk[name] for name in THUMBPRINT_MEMBERS[jwk["kty"]]}
+    text = json.dumps(members, sort_keys=True, separators=(",", ":"))
+    return base64url_encode(sha256(text.encode()).digest()).decode()

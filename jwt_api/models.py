@@ -1,0 +1,47 @@
+"""What is a token family? All refresh tokens descended from one login, as one row."""
+
+from django.conf import settings
+from django.db import models
+from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
+
+
+class TokenFamily(models.Model):
+    """One login of the jwt flow: the user's device, and the state of its refresh tokens.
+
+    A refresh token is good only if this row exists, is live, and names it as `current`.
+    A lost or restored `token_blacklist` table can therefore never make a token valid.
+    """
+
+    class Ended(models.TextChoices):
+        LOGOUT = "logout", "logged out"
+        REVOKED = "revoked", "ended by the user"
+        EVERYWHERE = "everywhere", "logged out everywhere, or password changed"
+        REUSE = "reuse", "a refresh token was used twice"
+
+    id = models.CharField(primary_key=True, max_length=16, help_text="the device; claim `sid`")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="token_families"
+    )
+    epoch = models.PositiveIntegerField(help_text="the user's epoch at login")
+    created = models.DateTimeField()
+    last_used = models.DateTimeField()
+    absolute_end = models.DateTimeField()
+    ip = models.GenericIPAddressField()
+    user_agent = models.CharField(max_length=80)
+    generation = models.PositiveIntegerField(default=1, help_text="1 at login, +1 per refresh")
+    current = models.OneToOneField(
+        OutstandingToken, null=True, on_delete=models.SET_NULL, related_name="family"
+    )
+    previous = models.OneToOneField(
+        OutstandingToken, null=True, on_delete=models.SET_NULL, related_name="successor_family"
+    )
+    rotated = models.DateTimeField(null=True, help_text="when `current` replaced `previous`")
+    ended = models.DateTimeField(null=True)
+    ended_because = models.CharField(max_length=12, choices=Ended, blank=True)
+
+    class Meta:
+        verbose_name_plural = "token families"
+        ordering = ["-last_used"]
+
+    def __str__(self) -> str:
+        return f"{self.user_agent}, generation {self.generation}"

@@ -1,0 +1,245 @@
+"""What must the server remember for a token, and for how long?
+
+A row per login (the family), and SimpleJWT's `token_blacklist` rows of its refresh
+tokens. Access tokens are remembered nowhere. Its twin is `sessions_api.store`.
+
+No row holds a token: `OutstandingToken.token`, where SimpleJWT keeps the usable
+text, gets a note instead, and everything is keyed on `jti`. (An ES256 token has a
+second valid text with the same `jti`; a list of texts would miss it.)
+"""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, QuerySet
+from django.utils import timezone
+from rest_framework_simplejwt.settings import api_settings
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
+
+from accounts.contract.errors import (
+    CredentialExpired,
+    CredentialInvalid,
+    CredentialReused,
+    CredentialRevoked,
+)
+from accounts.contract.flow import Remembered, new_device_id
+from accounts.models import User
+from jwt_api.models import TokenFamily
+from jwt_api.tokens import RefreshToken
+
+NOT_STORED = "(the token is not stored)"
+Ended = TokenFamily.Ended
+
+
+class _Overtaken(Exception):
+    """Another request rotated or ended the family between our read and our claim."""
+
+
+def start_family(user: User, *, ip: str, user_agent: str) -> tuple[TokenFamily, RefreshToken]:
+    """Write the family of a new login and return it with its first refresh token."""
+    now = timezone.now()
+    family = TokenFamily(
+        id=new_device_id(),
+        user=user,
+        epoch=user.epoch,
+        created=now,
+        last_used=now,
+        absolute_end=now + timedelta(seconds=settings.ABSOLUTE_SECONDS),
+        ip=ip,
+        user_agent=user_agent,
+    )
+    token = _new_refresh_token(family)
+    with transaction.atomic():
+        family.current = _write_outstanding(family, token)
+        family.save(force_insert=True)
+    return family, token
+
+
+def rotate(token: RefreshToken) -> tuple[TokenFamily, RefreshToken]:
+    """Exchange a refresh token for its successor: once.
+
+    Raises `CredentialInvalid` for a family that never was, `CredentialRevoked`,
+    `CredentialExpired`, and `CredentialReused` after ending the family, committed.
+    """
+    while True:
+        family = _family_of(token)
+        if family.current is not None and token["jti"] == family.current.jti:
+            try:
+                return _claim(family)
+            except _Overtaken:
+                continue
+        if _is_in_grace(family, token):
+            return family, _current_again(family)
+        # Threat: a thief who refreshes first stays in for good. A refresh token seen twice
+        # therefore ends the whole family, the honest device included (RFC 9700, section 4.14).
+        if end_family(family.pk, Ended.REUSE):
+            raise CredentialReused("refresh token reused")
+
+
+def _family_of(token: RefreshToken) -> TokenFamily:
+    """The live family that the token belongs to, with its user and tokens: one SQL statement.
+
+    An allow-list: what is not there, or not as it was at login, is refused.
+    """
+    family = (
+        TokenFamily.objects.select_related("user", "current", "previous")
+        .filter(pk=token.device, user_id=token.user_id)
+        .first()
+    )
+    if family is None:
+        raise CredentialInvalid("unknown family")
+    if family.ended is not None:
+        raise CredentialRevoked(f"family ended: {family.ended_because}")
+    if not family.user.is_active or not (token["epoch"] == family.epoch == family.user.epoch):
+        raise CredentialRevoked("epoch, or inactive")
+    if timezone.now() >= family.absolute_end:
+        raise CredentialExpired("absolute lifetime is over")
+    return family
+
+
+def _claim(family: TokenFamily) -> tuple[TokenFamily, RefreshToken]:
+    """Make the family's current token its previous one, if it still is the current one.
+
+    Threat: N requests with one token all read "not used yet". The conditional UPDATE is
+    the gate: it changes one row for one of them. (SimpleJWT checks, then lists; 92 of
+    100 races on PostgreSQL had several winners.)
+    """
+    used = family.current
+    assert used is not None
+    token = _new_refresh_token(family)
+    with transaction.atomic():
+        outstanding = _write_outstanding(family, token)
+        now = timezone.now()
+        # Surprise: no join may stand in this filter. Django would turn it into a subquery, which
+        # PostgreSQL does not evaluate again after waiting for a concurrent UPDATE.
+        claimed = TokenFamily.objects.filter(pk=family.pk, current=used, ended=None).update(
+            current=outstanding,
+            previous=used,
+            rotated=now,
+            last_used=now,
+            generation=F("generation") + 1,
+        )
+        if not claimed:
+            raise _Overtaken
+        BlacklistedToken.objects.create(token=used)
+    family.current, family.previous, family.rotated = outstanding, used, now
+    return family, token
+
+
+def _is_in_grace(family: TokenFamily, token: RefreshToken) -> bool:
+    """Whether the token is the immediate predecessor, rotated away moments ago.
+
+    Two tabs that refresh at once, or an answer that was lost on its way, are not theft.
+    """
+    return (
+        family.previous is not None
+        and family.rotated is not None
+        and token["jti"] == family.previous.jti
+        and timezone.now() < family.rotated + timedelta(seconds=settings.GRACE_SECONDS)
+    )
+
+
+def _current_again(family: TokenFamily) -> RefreshToken:
+    """The current refresh token once more: the same claims, signed again, since no text is kept."""
+    assert family.current is not None and family.current.created_at is not None
+    token = _new_refresh_token(family)
+    token["jti"] = family.current.jti
+    token.set_iat(at_time=family.current.created_at)
+    token.set_exp(from_time=family.current.expires_at, lifetime=timedelta())
+    return token
+
+
+def end_family(device: str, because: Ended, *, user_id: int | None = None) -> bool:
+    """End one live family; False if there is none. Its current token goes on the blacklist."""
+    live = TokenFamily.objects.filter(pk=device, ended=None)
+    if user_id is not None:
+        live = live.filter(user_id=user_id)
+    return _end(live, because) > 0
+
+
+def end_all_families(user_id: int) -> None:
+    """End every live family of a user."""
+    _end(TokenFamily.objects.filter(user_id=user_id, ended=None), Ended.EVERYWHERE)
+
+
+def _end(live: QuerySet[TokenFamily], because: Ended) -> int:
+    with transaction.atomic():
+        devices = list(live.values_list("pk", flat=True))
+        if not devices:
+            return 0
+        ended = live.update(ended=timezone.now(), ended_because=because)
+        # Read after the UPDATE: from then on no refresh can put another token into `current`.
+        tokens = TokenFamily.objects.filter(pk__in=devices).exclude(current=None)
+        BlacklistedToken.objects.bulk_create(
+            [BlacklistedToken(token_id=pk) for pk in tokens.values_list("current_id", flat=True)],
+            ignore_conflicts=True,
+        )
+    return ended
+
+
+def live_families(user_id: int) -> list[TokenFamily]:
+    """The user's families that could still refresh, newest use first."""
+    now = timezone.now()
+    return list(
+        TokenFamily.objects.select_related("current")
+        .filter(user_id=user_id, ended=None, epoch=F("user__epoch"), absolute_end__gt=now)
+        .filter(current__expires_at__gt=now)
+    )
+
+
+def remembered(user_id: int) -> list[Remembered]:
+    """Every row that the database holds for the user's logins, newest first."""
+    now = timezone.now()
+    families = TokenFamily.objects.filter(user_id=user_id).order_by("-created")[:20]
+    rows = [
+        Remembered(
+            where="database",
+            name=f"token family {family.pk}",
+            value=f"generation {family.generation}, epoch {family.epoch}, {_state(family)}",
+            expires_in=_seconds_until(family.absolute_end, now),
+        )
+        for family in families
+    ]
+    tokens = OutstandingToken.objects.filter(user_id=user_id, expires_at__gt=now)
+    for token in tokens.select_related("blacklistedtoken").order_by("-created_at")[:20]:
+        used = hasattr(token, "blacklistedtoken")
+        rows.append(
+            Remembered(
+                where="database",
+                name=f"refresh token {token.jti[:8]}…",
+                value="used: on the blacklist" if used else "not used yet",
+                expires_in=_seconds_until(token.expires_at, now),
+            )
+        )
+    return rows
+
+
+def _state(family: TokenFamily) -> str:
+    return f"ended: {family.get_ended_because_display()}" if family.ended else "live"
+
+
+def _seconds_until(moment: datetime, now: datetime) -> int:
+    return int((moment - now).total_seconds())
+
+
+def _new_refresh_token(family: TokenFamily) -> RefreshToken:
+    token = RefreshToken()
+    token["sub"] = str(family.user_id)
+    token["client_id"] = settings.JWT_CLIENT_ID
+    token["sid"] = family.pk
+    token["epoch"] = family.epoch
+    idle_end = token.current_time + api_settings.REFRESH_TOKEN_LIFETIME
+    # Renewing never passes the absolute end (browser-apps BCP; ASVS 10.4.8).
+    token.set_exp(from_time=min(idle_end, family.absolute_end), lifetime=timedelta())
+    return token
+
+
+def _write_outstanding(family: TokenFamily, token: RefreshToken) -> OutstandingToken:
+    return OutstandingToken.objects.create(
+        user_id=family.user_id,
+        jti=token["jti"],
+        token=NOT_STORED,
+        created_at=token.current_time,
+        expires_at=datetime.fromtimestamp(token["exp"], tz=token.current_time.tzinfo),
+    )

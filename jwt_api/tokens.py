@@ -1,0 +1,205 @@
+"""What stands in our tokens, and which checks must one pass? SimpleJWT's classes, narrowed.
+
+The checks run in this order: text, header, key, signature, times, issuer and
+audience, type, and the shape of each claim.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from datetime import timedelta
+from typing import Any
+
+import jwt
+from django.conf import settings
+from jwt.utils import base64url_decode
+from rest_framework_simplejwt import tokens
+from rest_framework_simplejwt.backends import TokenBackend
+from rest_framework_simplejwt.exceptions import (
+    TokenBackendError,
+    TokenBackendExpiredToken,
+    TokenError,
+)
+from rest_framework_simplejwt.settings import api_settings
+
+from jwt_api.keys import ring
+
+# Stricter than PyJWT, which takes padding and white space (RFC 8725bis, section 3.14).
+TOKEN_TEXT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
+MOST_CHARACTERS = 4096
+LATEST = 32503680000  # the year 3000; Python's datetime overflows further on
+REQUIRED = ["exp", "iat", "jti", "sub", "iss", "aud", "client_id"]
+USER_ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
+OPAQUE = re.compile(r"[A-Za-z0-9_-]{8,43}", re.ASCII)
+
+
+class KeyRingBackend(TokenBackend):
+    """SimpleJWT's backend with a key ring: `kid`, an explicit `typ`, and stricter reading."""
+
+    def __init__(self, typ: str, audience: str) -> None:
+        super().__init__(
+            algorithm=api_settings.ALGORITHM,
+            audience=audience,
+            issuer=api_settings.ISSUER,
+            leeway=api_settings.LEEWAY,
+        )
+        self.typ = typ
+
+    def encode(self, payload: dict[str, Any]) -> str:
+        """Sign with the ring's signing key; `iss` and `aud` are added here."""
+        key = ring().signing
+        return jwt.encode(
+            {**payload, "iss": self.issuer, "aud": self.audience},
+            key.private,
+            algorithm=key.algorithm,
+            headers={"kid": key.kid, "typ": self.typ},
+        )
+
+    def decode(self, token: Any, verify: bool = True) -> dict[str, Any]:
+        """The claims of a token that passed; raises `TokenBackendError` for all others.
+
+        `verify=False` skips the expiry, and nothing else: logout must accept a token
+        whose time is over, never one that we did not sign.
+        """
+        try:
+            return self._decode(_text_of(token), check_expiry=verify)
+        except jwt.ExpiredSignatureError as error:
+            raise TokenBackendExpiredToken("expired") from error
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
+            # Claims that are ill-typed in new ways raise in new ways. All of them are a 401.
+            raise TokenBackendError(f"{type(error).__name__}: {error}"[:200]) from error
+
+    def _decode(self, token: str, *, check_expiry: bool) -> dict[str, Any]:
+        header = jwt.get_unverified_header(token)
+        # Media types are case-insensitive (RFC 9068, section 4; RFC 2045, section 5.1).
+        if str(header.get("typ", "")).lower() != self.typ:
+            raise jwt.InvalidTokenError("wrong typ")
+        if "crit" in header:
+            raise jwt.InvalidTokenError("unknown critical header")
+        # Threat: a key that the token itself brings (`jwk`, `jku`, `x5u`) would be the attacker's.
+        # Only `kid` is looked at, and only in our own ring.
+        key = ring().find(header.get("kid"))
+        if key is None:
+            raise jwt.InvalidTokenError("unknown kid")
+        if header.get("alg") != key.algorithm:
+            raise jwt.InvalidAlgorithmError("wrong alg for this key")
+        return jwt.decode(
+            token,
+            key.public,
+            algorithms=[key.algorithm],
+            audience=self.audience,
+            issuer=self.issuer,
+            leeway=self.get_leeway(),
+            options={"require": REQUIRED, "strict_aud": True, "verify_exp": check_expiry},
+        )
+
+
+def _text_of(token: Any) -> str:
+    text = token.decode("ascii") if isinstance(token, bytes) else str(token)
+    if len(text) > MOST_CHARACTERS or TOKEN_TEXT.fullmatch(text) is None:
+        raise jwt.DecodeError("not the text of a token")
+    for segment in text.split(".")[:2]:
+        # RFC 8725, section 3.7: UTF-8 only. PyJWT guesses, and takes UTF-16 as well.
+        if "\0" in base64url_decode(segment).decode("utf-8"):
+            raise jwt.DecodeError("not UTF-8")
+    return text
+
+
+class _Token(tokens.Token):
+    """What access and refresh tokens have in common."""
+
+    typ: str
+
+    @property
+    def audience(self) -> str:
+        raise NotImplementedError  # pragma: no cover
+
+    def get_token_backend(self) -> KeyRingBackend:
+        # Made anew each time: a backend that is kept would freeze the settings.
+        return KeyRingBackend(self.typ, self.audience)
+
+    def set_jti(self) -> None:
+        """128 random bits; SimpleJWT's uuid4 has 122."""
+        self.payload["jti"] = secrets.token_urlsafe(16)
+
+    def verify(self) -> None:
+        check_claims(self.payload)
+        super().verify()
+
+    @property
+    def user_id(self) -> int:
+        return int(self.payload["sub"])
+
+    @property
+    def device(self) -> str:
+        return self.payload["sid"]
+
+
+def check_claims(payload: dict[str, Any]) -> None:
+    """Refuse claims of another shape than we issue, before anything looks at them.
+
+    Threat: stock classes pass them on, and a list as `sub` becomes a 500, or worse.
+    """
+    well_formed = (
+        _matches(USER_ID, payload.get("sub"))
+        and _matches(OPAQUE, payload.get("jti"))
+        and _matches(OPAQUE, payload.get("sid"))
+        and type(payload.get("epoch")) is int
+        and type(payload.get("exp")) is int
+        and payload["exp"] < LATEST
+        and type(payload.get("iat")) is int
+        and payload.get("client_id") == settings.JWT_CLIENT_ID
+    )
+    roles = payload.get("roles", [])
+    if not well_formed or not isinstance(roles, list) or not all(type(r) is str for r in roles):
+        raise TokenError("ill-typed claim")
+
+
+def _matches(pattern: re.Pattern[str], value: object) -> bool:
+    return isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
+class AccessToken(_Token, tokens.AccessToken):
+    """Who somebody is, for minutes: `sub`, `roles`, `epoch`, and `sid`, the device.
+
+    RFC 9068: `typ: at+jwt`, and `client_id` among the claims. No personal data.
+    """
+
+    typ = "at+jwt"
+
+    @property
+    def lifetime(self) -> timedelta:  # type: ignore[override]
+        # A property, because SimpleJWT's class attribute is frozen at import.
+        return api_settings.ACCESS_TOKEN_LIFETIME
+
+    @property
+    def audience(self) -> str:
+        return api_settings.AUDIENCE
+
+
+class RefreshToken(_Token, tokens.Token):
+    """The right to the next access token, once. Its family (`sid`) is a row in the database.
+
+    Its audience is the issuer itself: no service that takes access tokens can be
+    handed one of these by mistake.
+    """
+
+    typ = "rt+jwt"
+    token_type = "refresh"
+
+    @classmethod
+    def even_expired(cls, text: str) -> RefreshToken:
+        """Read a token of ours whose time may be over; raises `TokenError` for all others."""
+        token = cls(text, verify=False)  # type: ignore[arg-type]
+        check_claims(token.payload)
+        token.verify_token_type()
+        return token
+
+    @property
+    def lifetime(self) -> timedelta:  # type: ignore[override]
+        return api_settings.REFRESH_TOKEN_LIFETIME
+
+    @property
+    def audience(self) -> str:
+        return api_settings.ISSUER

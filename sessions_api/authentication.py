@@ -1,0 +1,63 @@
+"""Who is asking? In the sessions flow: whoever the record behind the cookie says.
+
+One Redis read, no SQL. Its twin is `jwt_api.authentication`.
+"""
+
+from dataclasses import asdict
+
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.permissions import SAFE_METHODS
+from rest_framework.request import Request
+
+from accounts.contract.csrf import enforce_csrf
+from accounts.contract.flow import Presented
+from accounts.models import User
+from sessions_api.store import SessionStore
+
+
+class Authentication(BaseAuthentication):
+    """The session cookie, and nothing else: a bearer token opens nothing here."""
+
+    def authenticate(self, request: Request) -> tuple[User, Presented] | None:
+        session: SessionStore = request._request.session
+        refusal = session.why_refused()
+        if refusal is not None:
+            raise refusal
+        if SESSION_KEY not in session:
+            return None
+        if request.method not in SAFE_METHODS:
+            # Threat: the browser sends the cookie along with a request that another site made.
+            enforce_csrf(request._request)
+        assert session.record is not None and session.snapshot is not None
+        user_id = int(session[SESSION_KEY])
+        user = User.from_known(id=user_id, **asdict(session.snapshot))
+        presented = Presented(
+            flow="sessions",
+            user_id=user_id,
+            epoch=session.snapshot.epoch,
+            device=session.record.device,
+            roles=tuple(user.roles),
+        )
+        return user, presented
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Session realm="authdemo"'
+
+
+class AuthenticationScheme(OpenApiAuthenticationExtension):
+    """What `/api/schema/` says of this flow's credential."""
+
+    target_class = Authentication
+    name = "sessions"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
+        return {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": settings.SESSION_COOKIE_NAME,
+            "description": "Log in at `/api/sessions/login/`; the browser does the rest.",
+        }

@@ -1,0 +1,114 @@
+"""How does a session begin, go on and end? Its twin is `jwt_api.flow`."""
+
+from datetime import UTC, datetime
+
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY, login
+from django.http import HttpRequest, HttpResponseBase
+
+from accounts.contract import flow as contract
+from accounts.contract.errors import NotAuthenticated
+from accounts.contract.flow import Credential, Device, EndedDevice, Remembered
+from accounts.models import User
+from sessions_api import store
+from sessions_api.authentication import Authentication
+
+
+class Flow(contract.Flow):
+    """The client holds an opaque id in a cookie; Redis holds all that it means."""
+
+    key = "sessions"
+    title = "Sessions"
+    icon = "▤"
+    scheme = "Session"
+    summary = (
+        "The browser holds an opaque id in a cookie. Everything it means stands in Redis, "
+        "so that ending it takes effect with the very next request."
+    )
+    authentication = Authentication
+
+    def issue(self, request: HttpRequest, user: User) -> Credential:
+        # Django's own login: it drops another user's session, and the store starts a new id.
+        login(request, user)
+        # Written now, not by the middleware on the way out: a login that Redis did not take
+        # must not be answered, or recorded, as one.
+        request.session.save()
+        store.write_snapshot(user, if_missing=True)
+        return self._credential(request.session)
+
+    def renew(self, request: HttpRequest) -> Credential:
+        session = request.session
+        refusal = session.why_refused()
+        if refusal is not None:
+            raise refusal
+        if session.session_key is None or store.user_of(session.session_key) == store.ANONYMOUS:
+            raise NotAuthenticated
+        session.adopt(*store.rotate(session.session_key))
+        return self._credential(session)
+
+    def revoke(self, request: HttpRequest) -> EndedDevice | None:
+        session = request.session
+        ended = None
+        if session.why_refused() is None and SESSION_KEY in session:
+            ended = EndedDevice(user_id=int(session[SESSION_KEY]), device=session.record.device)
+        session.flush()
+        return ended
+
+    def revoke_device(self, user_id: int, device: str) -> bool:
+        return store.end_sessions(user_id, device) > 0
+
+    def revoke_all(self, user: User) -> None:
+        # The snapshot first: from here on no session of an older epoch is accepted, so that one
+        # which a login is writing at this moment is dead on arrival.
+        store.write_snapshot(user)
+        store.end_sessions(user.pk)
+
+    def user_changed(self, user_id: int) -> None:
+        store.refresh_snapshot(user_id)
+
+    def devices(self, user_id: int) -> list[Device]:
+        return [
+            Device(
+                id=record.device,
+                flow=self.key,
+                created=_moment(record.created),
+                last_seen=_moment(record.seen),
+                expires=_moment(
+                    min(record.absolute_end, record.seen + settings.SESSION_COOKIE_AGE)
+                ),
+                ip=record.ip,
+                user_agent=record.agent,
+                ends_within=0,
+            )
+            for _, record in store.live_records(user_id)
+        ]
+
+    def remembered(self, user_id: int) -> list[Remembered]:
+        return store.remembered(user_id)
+
+    def deliver(self, response: HttpResponseBase, credential: Credential) -> None:
+        """Nothing to do: Django's session middleware sends the cookie."""
+
+    def discard(self, response: HttpResponseBase) -> None:
+        response.delete_cookie(
+            settings.SESSION_COOKIE_NAME,
+            path=settings.SESSION_COOKIE_PATH,
+            samesite=settings.SESSION_COOKIE_SAMESITE,
+        )
+
+    def _credential(self, session: store.SessionStore) -> Credential:
+        assert session.record is not None
+        return Credential(
+            scheme=self.scheme,
+            token=None,
+            expires_in=session.record.idle_seconds(session.record.seen),
+            user_id=store.user_of(session.session_key or ""),
+            device=session.record.device,
+        )
+
+
+def _moment(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+flow = Flow()

@@ -1,0 +1,29 @@
+"""How does the session reach the browser? Django's middleware, with two answers of our own."""
+
+from django.contrib.sessions import middleware
+from django.contrib.sessions.exceptions import SessionInterrupted
+from django.http import HttpRequest, HttpResponseBase
+
+from accounts.client_info import client_ip, user_agent
+from accounts.contract.errors import CredentialRevoked, StoreUnavailable
+from accounts.middleware import plain_error
+
+
+class SessionMiddleware(middleware.SessionMiddleware):
+    """Django's session middleware, for a store that says when it cannot answer."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        super().process_request(request)
+        request.session.client = (client_ip(request), user_agent(request))
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        try:
+            return super().process_response(request, response)
+        except SessionInterrupted:
+            # The user logged out while this request was under way. Django would answer 400; the
+            # contract's answer is "this login was ended", and no cookie.
+            return plain_error(request, CredentialRevoked("session ended while writing"))
+        except StoreUnavailable as error:
+            return plain_error(request, error)

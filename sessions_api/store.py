@@ -1,0 +1,652 @@
+"""What must the server remember for a session, and for how long?
+
+Everything, in Redis. The client holds an opaque id; all it means stands here. This
+module is Django's `SESSION_ENGINE`, so that login pages, admin and browsable API
+stand on the same sessions as the contract. Its twin is `jwt_api.store`.
+
+Redis keys; `{7}` is the user's id, and the hash tag that keeps one user's keys on
+one node of a Cluster, so that one MGET and one MULTI can reach all of them:
+
+    session:{7}:<digest of the id>   string   the record, as JSON; its TTL is the idle time
+    sessions:{7}                     zset     digest -> Unix time of the idle end
+    ended:{7}                        zset     digest -> Unix time when it was ended
+    user:{7}                         string   what requests need of the user's row, as JSON
+
+The session id itself stands nowhere: a listing of the keys opens nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import re
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.base import SessionBase, UpdateError
+from django.utils.crypto import salted_hmac
+from django_redis import get_redis_connection
+from redis import Redis
+from redis.client import Pipeline
+from redis.exceptions import RedisError
+
+from accounts.contract.errors import (
+    ContractError,
+    CredentialExpired,
+    CredentialInvalid,
+    CredentialRevoked,
+    StoreUnavailable,
+)
+from accounts.contract.flow import Remembered, new_device_id
+from accounts.models import User
+
+logger = logging.getLogger("authdemo.sessions")
+
+SESSION_ID = re.compile(r"(0|[1-9][0-9]{0,17})\.([A-Za-z0-9_-]{43})", re.ASCII)
+ANONYMOUS = 0
+MOST_DEVICES = 50
+SNAPSHOT_SECONDS = 300
+REMEMBER_ENDED_SECONDS = 86400
+
+
+def redis() -> Redis:
+    """The connection of the session alias; bounded timeouts, no swallowed errors."""
+    return get_redis_connection(settings.SESSION_CACHE_ALIAS)
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Say 503 when Redis does not answer.
+
+    Threat: Django's own cache engine takes a failed read for an empty session. A Redis
+    that stalls for a second then logs everybody out, and a logout "succeeds" that ended nothing.
+    """
+    try:
+        yield
+    except RedisError as error:
+        raise StoreUnavailable(f"redis: {type(error).__name__}") from error
+
+
+# --- names ----------------------------------------------------------------------------------
+
+
+def new_session_id(user_id: int) -> str:
+    """`<user id>.<256 random bits>`; the user's id finds the hash tag without a lookup."""
+    return f"{user_id}.{secrets.token_urlsafe(32)}"
+
+
+def successor_id(session_id: str) -> str:
+    """The one id that a refresh of `session_id` leads to.
+
+    Derived, not drawn: two tabs that refresh at once get the same successor, and
+    nobody had to store it. Without SECRET_KEY it cannot be computed.
+    """
+    user_id = session_id.partition(".")[0]
+    mac = salted_hmac("sessions_api.store.successor_id", session_id, algorithm="sha256").digest()
+    return f"{user_id}.{_base64(mac)}"
+
+
+def digest_of(session_id: str) -> str:
+    """128 bits of SHA-256; the id has 256 random bits, so that no salt is needed."""
+    return _base64(sha256(session_id.encode()).digest()[:16])
+
+
+def user_of(session_id: str) -> int:
+    """The user's id that stands in the session id; 0 for an anonymous session."""
+    return int(session_id.partition(".")[0])
+
+
+def session_key_name(user_id: int, digest: str) -> str:
+    return f"session:{{{user_id}}}:{digest}"
+
+
+def index_name(user_id: int) -> str:
+    return f"sessions:{{{user_id}}}"
+
+
+def ended_name(user_id: int) -> str:
+    return f"ended:{{{user_id}}}"
+
+
+def snapshot_name(user_id: int) -> str:
+    return f"user:{{{user_id}}}"
+
+
+def _base64(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+# --- records --------------------------------------------------------------------------------
+
+
+@dataclass
+class Record:
+    """One session, as Redis holds it. Times are Unix seconds.
+
+    `rotated` marks the predecessor of a refreshed session: it is answered for the
+    grace interval, so that requests under way are not torn, and never extended.
+    """
+
+    device: str
+    created: int
+    seen: int
+    ip: str
+    agent: str
+    data: dict[str, Any]
+    rotated: bool = False
+
+    @property
+    def absolute_end(self) -> int:
+        return self.created + settings.ABSOLUTE_SECONDS
+
+    @property
+    def epoch(self) -> int | None:
+        """The user's epoch at login; it leads the session auth hash (`accounts.models.User`)."""
+        head = str(self.data.get(HASH_SESSION_KEY, "")).partition(".")[0]
+        return int(head) if head.isdecimal() else None
+
+    def idle_seconds(self, now: float) -> int:
+        """How long Redis keeps it if it stays unused: never past the absolute end."""
+        return int(min(settings.SESSION_COOKIE_AGE, self.absolute_end - now))
+
+    def encode(self) -> str:
+        return json.dumps(asdict(self), separators=(",", ":"))
+
+
+def decode(raw: bytes) -> Record | None:
+    """The record, or None for anything else that stands under the key.
+
+    Threat: who can write to Redis must not run code here. JSON is data; a pickle
+    would be a program.
+    """
+    try:
+        record = Record(**json.loads(raw))
+    except (ValueError, TypeError, RecursionError):
+        logger.error("a session record is not readable")
+        return None
+    well_typed = isinstance(record.data, dict) and isinstance(record.created, int)
+    return record if well_typed and isinstance(record.seen, int) else None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What a request needs of the user's row: kept in Redis so that no SQL is needed."""
+
+    epoch: int
+    is_active: bool
+    is_staff: bool
+    is_superuser: bool
+
+
+GONE = Snapshot(epoch=0, is_active=False, is_staff=False, is_superuser=False)
+
+
+def refresh_snapshot(user_id: int) -> Snapshot:
+    """Copy the user's row to Redis and return it; the one way to write a snapshot.
+
+    The row is read while the key is watched: whoever writes an older row after a
+    newer one fails, and reads again. The TTL bounds what a change behind Django's
+    back (plain SQL) can leave stale.
+    """
+
+    def copy_row(pipe: Pipeline) -> Snapshot:
+        row = User.objects.filter(pk=user_id).values(*Snapshot.__annotations__).first()
+        snapshot = Snapshot(**row) if row else GONE
+        pipe.multi()
+        _set_snapshot(pipe, user_id, snapshot)
+        return snapshot
+
+    with store_errors():
+        return redis().transaction(copy_row, snapshot_name(user_id), value_from_callable=True)
+
+
+def write_snapshot(user: User, *, if_missing: bool = False) -> None:
+    """Make `user`, as it will be committed, what the next request sees.
+
+    Called inside the transaction that raises the epoch: if Redis cannot take it, the
+    transaction fails. `refresh_snapshot` follows at commit. A login, whose row may be
+    moments old, writes `if_missing` only: what is there already is not older.
+    """
+    values = {name: getattr(user, name) for name in Snapshot.__annotations__}
+    with store_errors():
+        _set_snapshot(redis(), user.pk, Snapshot(**values), nx=if_missing)
+
+
+def _set_snapshot(client: Redis, user_id: int, snapshot: Snapshot, *, nx: bool = False) -> None:
+    value = json.dumps(asdict(snapshot), separators=(",", ":"))
+    client.set(snapshot_name(user_id), value, ex=SNAPSHOT_SECONDS, nx=nx)
+
+
+# --- what can be done to a session ----------------------------------------------------------
+
+
+def read(session_id: str) -> tuple[bytes | None, Record | None, Snapshot | None]:
+    """One Redis read: the record as it stands, decoded, and the snapshot of its user."""
+    user_id, digest = user_of(session_id), digest_of(session_id)
+    with store_errors():
+        raw, user = redis().mget(session_key_name(user_id, digest), snapshot_name(user_id))
+    record = decode(raw) if raw is not None else None
+    if record is None or user_id == ANONYMOUS:
+        return raw, record, None
+    return raw, record, Snapshot(**json.loads(user)) if user else refresh_snapshot(user_id)
+
+
+def write_new(session_id: str, record: Record) -> bool:
+    """Store a new session and list it for its user; False if the id is taken."""
+    user_id, digest = user_of(session_id), digest_of(session_id)
+    with store_errors():
+        pipe = redis().pipeline()
+        _put(pipe, user_id, digest, record)
+        created = pipe.execute()[0]
+    if created and user_id != ANONYMOUS:
+        _trim_index(user_id)
+    return bool(created)
+
+
+def write_data(session_id: str, data: dict[str, Any]) -> bool:
+    """Replace the data of a session that exists; False if it is gone.
+
+    Threat: a request that was under way while its user logged out must not write the
+    session back. SET XX never creates a key, KEEPTTL never lengthens its life, and all
+    but `data` is kept as it stands in Redis now, not as this request once read it.
+    """
+    name = session_key_name(user_of(session_id), digest_of(session_id))
+
+    def replace_data(pipe: Pipeline) -> bool:
+        raw = pipe.get(name)
+        record = decode(raw) if raw is not None else None
+        if record is None:
+            return False
+        record.data = data
+        pipe.multi()
+        pipe.set(name, record.encode(), xx=True, keepttl=True)
+        return True
+
+    with store_errors():
+        return redis().transaction(replace_data, name, value_from_callable=True)
+
+
+def touch(session_id: str, raw: bytes, record: Record) -> None:
+    """Note that the session was used: the idle time starts again, the absolute end stays.
+
+    Only if the record still is what this request read; otherwise somebody else has
+    written, rotated or ended it meanwhile, and that counts.
+    """
+    user_id, digest, now = user_of(session_id), digest_of(session_id), int(time.time())
+    name = session_key_name(user_id, digest)
+    record.seen = now
+
+    def extend(pipe: Pipeline) -> None:
+        unchanged = pipe.get(name) == raw
+        pipe.multi()
+        if unchanged:
+            idle = record.idle_seconds(now)
+            pipe.set(name, record.encode(), xx=True, ex=max(1, idle))
+            if user_id != ANONYMOUS:
+                pipe.zadd(index_name(user_id), {digest: now + idle}, xx=True)
+
+    with store_errors():
+        redis().transaction(extend, name)
+
+
+def rotate(session_id: str) -> tuple[str, Record]:
+    """Give the session its next id and return both; the old id lives on for the grace interval.
+
+    Raises `CredentialRevoked` and `CredentialExpired`. Idempotent within the grace:
+    a second tab with the same old id gets the same new one.
+    """
+    user_id, digest, now = user_of(session_id), digest_of(session_id), int(time.time())
+    next_id = successor_id(session_id)
+    name, next_digest = session_key_name(user_id, digest), digest_of(next_id)
+    next_name = session_key_name(user_id, next_digest)
+
+    def move(pipe: Pipeline) -> Record:
+        raw, next_raw = pipe.mget(name, next_name)
+        record = decode(raw) if raw is not None else None
+        if record is None:
+            raise why_gone(session_id)
+        if next_raw is not None:
+            successor = decode(next_raw)
+            if successor is None or successor.rotated:
+                raise CredentialRevoked("session id two refreshes old")
+            return successor
+        if record.rotated:
+            raise CredentialRevoked("successor was ended")
+        record.seen = now
+        pipe.multi()
+        _put(pipe, user_id, next_digest, record)
+        _retire(pipe, user_id, digest, record, now)
+        return record
+
+    with store_errors():
+        # Watching the index too: a logout that looked for the device's sessions before this
+        # one was added has to look again.
+        record = redis().transaction(move, name, index_name(user_id), value_from_callable=True)
+    return next_id, record
+
+
+def end_sessions(user_id: int, device: str | None = None) -> int:
+    """End all sessions of a user, or those of one device, and return how many there were."""
+    index = index_name(user_id)
+
+    def drop(pipe: Pipeline) -> int:
+        now = int(time.time())
+        digests = [digest.decode() for digest in pipe.zrange(index, 0, -1)]
+        names = [session_key_name(user_id, digest) for digest in digests]
+        records = [decode(raw) if raw else None for raw in (pipe.mget(names) if names else [])]
+        found = [
+            digest
+            for digest, record in zip(digests, records, strict=True)
+            if record is not None and device in (None, record.device)
+        ]
+        pipe.multi()
+        for digest in found:
+            pipe.delete(session_key_name(user_id, digest))
+            pipe.zrem(index, digest)
+            _note_ended(pipe, user_id, digest, now)
+        return len(found)
+
+    with store_errors():
+        return redis().transaction(drop, index, value_from_callable=True)
+
+
+def end_session(session_id: str) -> None:
+    """End the session and every other id of its device."""
+    _, record, _ = read(session_id)
+    user_id = user_of(session_id)
+    if user_id == ANONYMOUS:
+        with store_errors():
+            redis().delete(session_key_name(user_id, digest_of(session_id)))
+    elif record is not None:
+        end_sessions(user_id, record.device)
+
+
+def live_records(user_id: int) -> list[tuple[str, Record]]:
+    """Digest and record of each live session of a user; those of an older epoch are dead."""
+    with store_errors():
+        now = time.time()
+        client = redis()
+        digests = [d.decode() for d in client.zrangebyscore(index_name(user_id), now, "+inf")]
+        if not digests:
+            return []
+        names = [session_key_name(user_id, digest) for digest in digests]
+        *raws, user = client.mget([*names, snapshot_name(user_id)])
+    snapshot = Snapshot(**json.loads(user)) if user else refresh_snapshot(user_id)
+    records = [(d, decode(raw)) for d, raw in zip(digests, raws, strict=True) if raw]
+    return [
+        (digest, record)
+        for digest, record in records
+        if record is not None
+        and not record.rotated
+        and record.epoch == snapshot.epoch
+        and record.absolute_end > now
+    ]
+
+
+def remembered(user_id: int) -> list[Remembered]:
+    """Every key that Redis holds for a user, with what it says in words."""
+    with store_errors():
+        client = redis()
+        digests = [digest.decode() for digest in client.zrange(index_name(user_id), 0, -1)]
+        names = [session_key_name(user_id, digest) for digest in digests]
+        lists = [snapshot_name(user_id), index_name(user_id), ended_name(user_id)]
+        pipe = client.pipeline(transaction=False)
+        for name in names:
+            pipe.get(name)
+        pipe.get(lists[0])
+        pipe.zcard(lists[1])
+        pipe.zcard(lists[2])
+        for name in names + lists:
+            pipe.ttl(name)
+        answers = pipe.execute()
+    values, seconds = answers[: len(names) + 3], answers[len(names) + 3 :]
+    texts = [_in_words(raw) for raw in values[:-3]]
+    texts += [(values[-3] or b"").decode(), f"{values[-2]} session(s)", f"{values[-1]} ended"]
+    return [
+        Remembered(where="Redis", name=name, value=text, expires_in=left)
+        for name, text, left in zip(names + lists, texts, seconds, strict=True)
+        if left > 0
+    ]
+
+
+def _in_words(raw: bytes | None) -> str:
+    record = decode(raw) if raw else None
+    if record is None:
+        return "gone"
+    kind = "predecessor, in its grace" if record.rotated else "session"
+    return f"{kind} of device {record.device}, epoch {record.epoch}, {record.agent}, {record.ip}"
+
+
+def why_gone(session_id: str) -> ContractError:
+    """What to tell the holder of an id that has no record: expired, revoked, or never known."""
+    user_id, digest = user_of(session_id), digest_of(session_id)
+    with store_errors():
+        pipe = redis().pipeline(transaction=False)
+        pipe.zscore(ended_name(user_id), digest)
+        pipe.zscore(index_name(user_id), digest)
+        ended, idle_end = pipe.execute()
+    if ended is not None:
+        return CredentialRevoked("session was ended")
+    if idle_end is not None:
+        return CredentialExpired("idle time is over")
+    return CredentialInvalid("unknown session id")
+
+
+def _put(pipe: Pipeline, user_id: int, digest: str, record: Record) -> None:
+    now = time.time()
+    idle = record.idle_seconds(now)
+    name = session_key_name(user_id, digest)
+    pipe.set(name, record.encode(), nx=True, ex=max(1, idle))
+    if user_id != ANONYMOUS:
+        pipe.zadd(index_name(user_id), {digest: int(now) + idle})
+        pipe.expire(index_name(user_id), settings.ABSOLUTE_SECONDS + REMEMBER_ENDED_SECONDS)
+
+
+def _retire(pipe: Pipeline, user_id: int, digest: str, record: Record, now: int) -> None:
+    name, grace = session_key_name(user_id, digest), settings.GRACE_SECONDS
+    _note_ended(pipe, user_id, digest, now)
+    if not grace:
+        pipe.delete(name)
+        pipe.zrem(index_name(user_id), digest)
+        return
+    old = Record(**{**asdict(record), "rotated": True})
+    pipe.set(name, old.encode(), xx=True, ex=grace)
+    # It stays listed until its end, so that a logout within the grace finds and ends it.
+    pipe.zadd(index_name(user_id), {digest: now + grace}, xx=True)
+
+
+def _note_ended(pipe: Pipeline, user_id: int, digest: str, now: int) -> None:
+    pipe.zadd(ended_name(user_id), {digest: now})
+    pipe.zremrangebyrank(ended_name(user_id), 0, -2 * MOST_DEVICES - 1)
+    pipe.expire(ended_name(user_id), REMEMBER_ENDED_SECONDS)
+
+
+def _trim_index(user_id: int) -> None:
+    """Drop what expired long ago, and the longest unused session beyond `MOST_DEVICES`."""
+    index = index_name(user_id)
+    with store_errors():
+        pipe = redis().pipeline()
+        pipe.zremrangebyscore(index, "-inf", int(time.time()) - REMEMBER_ENDED_SECONDS)
+        pipe.zrange(index, 0, -MOST_DEVICES - 1)
+        surplus = [digest.decode() for digest in pipe.execute()[1]]
+        if not surplus:
+            return
+        pipe = redis().pipeline()
+        for digest in surplus:
+            pipe.delete(session_key_name(user_id, digest))
+            pipe.zrem(index, digest)
+            _note_ended(pipe, user_id, digest, int(time.time()))
+        pipe.execute()
+
+
+# --- Django's session engine ----------------------------------------------------------------
+
+
+class SessionStore(SessionBase):
+    """Django's `request.session` over this store.
+
+    After a load, `record` and `snapshot` hold what Redis said; `refusal` says why an
+    id that came with the request was not accepted.
+    """
+
+    def __init__(self, session_key: str | None = None) -> None:
+        super().__init__(session_key)
+        self.record: Record | None = None
+        self.snapshot: Snapshot | None = None
+        self.refusal: ContractError | None = None
+        self.client = ("", "")
+        """Address and browser of the client, for the device list; the middleware sets it."""
+        self._malformed = bool(session_key) and self.session_key is None
+        self._retired: str | None = None
+        self._is_new = False
+        self._written: tuple[str, str] | None = None
+        self._flushed = False
+
+    def _validate_session_key(self, key: str | None) -> bool:
+        return bool(key) and SESSION_ID.fullmatch(key) is not None
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        super().__setitem__(key, value)
+        if key == SESSION_KEY:
+            # Threat: Django keeps the id when the same user logs in again, so a stolen one would
+            # outlive the login that was meant to end it. Setting the user always starts a device.
+            self._start(new_device=True)
+
+    def load(self) -> dict[str, Any]:
+        session_id = self.session_key
+        assert session_id is not None
+        raw, record, snapshot = read(session_id)
+        self.refusal = self._refusal_of(session_id, record, snapshot)
+        if self.refusal is not None:
+            # Never adopt an id that the client chose: it would be the attacker's who planted it.
+            self._session_key = None
+            return {}
+        assert raw is not None and record is not None
+        self.record, self.snapshot = record, snapshot
+        self._written = (session_id, _encoded(record.data))
+        touch_after = min(60, settings.SESSION_COOKIE_AGE / 10)
+        if not record.rotated and time.time() - record.seen >= touch_after:
+            touch(session_id, raw, record)
+        return record.data
+
+    def _refusal_of(
+        self, session_id: str, record: Record | None, snapshot: Snapshot | None
+    ) -> ContractError | None:
+        if record is None:
+            return why_gone(session_id)
+        if time.time() >= record.absolute_end:
+            return CredentialExpired("absolute lifetime is over")
+        if user_of(session_id) == ANONYMOUS:
+            return None
+        if snapshot is None or not snapshot.is_active or snapshot.epoch != record.epoch:
+            return CredentialRevoked("epoch, inactive or deleted")
+        return None
+
+    def why_refused(self) -> ContractError | None:
+        """Load, and say what is wrong with the id that came along; None if nothing is."""
+        if self._malformed:
+            return CredentialInvalid("malformed session id")
+        self._get_session()
+        return self.refusal
+
+    def exists(self, session_key: str) -> bool:
+        return read(session_key)[1] is not None
+
+    def create(self) -> None:
+        self._session_cache: dict[str, Any] = {}
+        self._start(new_device=True)
+        self.save(must_create=True)
+
+    def save(self, must_create: bool = False) -> None:
+        """Write; raises `UpdateError` when the session was ended meanwhile."""
+        data = self._get_session(no_load=must_create)
+        if self.session_key is None:
+            self._start(new_device=True)
+        session_id = self.session_key
+        assert session_id is not None
+        if self._written == (session_id, _encoded(data)):
+            return
+        if self._is_new or must_create:
+            self._write_new(session_id, data)
+        elif not write_data(session_id, data):
+            raise UpdateError
+        self._written = (session_id, _encoded(data))
+
+    def _write_new(self, session_id: str, data: dict[str, Any]) -> None:
+        assert self.record is not None
+        self.record.data = data
+        if not write_new(session_id, self.record):
+            raise UpdateError
+        self._is_new = False
+        if self._retired is not None:
+            end_session(self._retired)
+            self._retired = None
+
+    def cycle_key(self) -> None:
+        """A new id for the same data; it is written, and the old one ended, at `save`."""
+        self._get_session()
+        self._start(new_device=False)
+        self.modified = True
+
+    def _start(self, *, new_device: bool) -> None:
+        data = self._session_cache
+        self._retired = self._retired or (None if self._is_new else self.session_key)
+        self._session_key = new_session_id(int(data.get(SESSION_KEY, ANONYMOUS)))
+        self._is_new = True
+        if new_device or self.record is None:
+            now = int(time.time())
+            ip, agent = self.client
+            self.record = Record(new_device_id(), now, now, ip, agent, data)
+
+    def adopt(self, session_id: str, record: Record) -> None:
+        """Continue as the successor that `rotate` made; the middleware sends its cookie."""
+        self._session_key = session_id
+        self._session_cache = record.data
+        self.record = record
+        self._written = (session_id, _encoded(record.data))
+        self.modified = True
+
+    def delete(self, session_key: str | None = None) -> None:
+        session_id = session_key or self.session_key
+        if session_id is not None and not (self._is_new and session_id == self.session_key):
+            end_session(session_id)
+
+    def flush(self) -> None:
+        """End the session; raises `StoreUnavailable` unless Redis has confirmed."""
+        self.delete()
+        self.clear()
+        self._session_key = None
+        self._is_new, self.record, self._flushed = False, None, True
+
+    def is_empty(self) -> bool:
+        """Whether the middleware shall delete the cookie: after a logout, and only then.
+
+        Threat: a late answer to a request with an old id would otherwise delete the
+        cookie that a refresh or login in another tab has just set.
+        """
+        return self._flushed and super().is_empty()
+
+    def get_expiry_age(self, **kwargs: Any) -> int:
+        """Seconds that the browser may keep the cookie: until the absolute end.
+
+        The idle time is the server's to enforce; a shorter cookie would end a session in use.
+        """
+        if self.record is None:
+            return settings.ABSOLUTE_SECONDS
+        return max(0, int(self.record.absolute_end - time.time()))
+
+    @classmethod
+    def clear_expired(cls) -> None:
+        """Nothing to do: every key has a TTL."""
+
+
+def _encoded(data: dict[str, Any]) -> str:
+    return json.dumps(data, sort_keys=True, separators=(",", ":"))
