@@ -11,7 +11,6 @@ browsers is `accounts/static/accounts/flow_client.js`.
 
 from __future__ import annotations
 
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -53,12 +52,13 @@ class FlowClient:
         self.flow = flow
         self.token: str | None = None
         self.csrf_token: str | None = None
+        self._is_loopback = urlsplit(base_url).hostname in LOOPBACK
         self.http = httpx.Client(
             base_url=base_url,
-            cookies=CookieJar(_cookie_policy(base_url)),
             transport=transport,
             timeout=timeout,
             headers=headers,
+            event_hooks={"request": [self._send_secure_cookies_to_loopback]},
         )
 
     def login(self, username: str, password: str) -> dict[str, Any]:
@@ -136,6 +136,16 @@ class FlowClient:
         self.csrf_token = answer.raise_for_status().json()["csrf_token"]
         return self.csrf_token
 
+    def _send_secure_cookies_to_loopback(self, request: httpx.Request) -> None:
+        """Do as browsers do: this machine itself needs no HTTPS for Secure cookies.
+
+        All cookies of the contract have the path "/", and this client knows one host.
+        """
+        if self._is_loopback and "Cookie" not in request.headers:
+            cookies = [f"{cookie.name}={cookie.value}" for cookie in self.http.cookies.jar]
+            if cookies:
+                request.headers["Cookie"] = "; ".join(cookies)
+
     def _call(self, method: str, path: str, json: Any = None, *, renewing: bool = False) -> Any:
         response = self.send(method, path, json)
         if _json_of(response).get("code") == "csrf_failed":
@@ -155,11 +165,3 @@ def _json_of(response: httpx.Response) -> dict[str, Any]:
     except ValueError:
         return {}
     return body if isinstance(body, dict) else {}
-
-
-def _cookie_policy(base_url: str) -> DefaultCookiePolicy:
-    """Secure cookies go over HTTPS, and to this machine itself: as browsers have it."""
-    secure = ["https"]
-    if urlsplit(base_url).hostname in LOOPBACK:
-        secure.append("http")
-    return DefaultCookiePolicy(secure_protocols=secure)
