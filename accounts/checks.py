@@ -13,19 +13,14 @@ E001 = Error(
     id="accounts.E001",
 )
 E002 = Error(
-    "LIFETIME_PROFILE is not a profile of this project.",
-    hint=f"Choose one of: {', '.join(settings.LIFETIME_PROFILES)}.",
+    "insecure configuration: the lab is on and the site answers for a public host name.",
+    hint="Set LAB=0, or ALLOWED_HOSTS=127.0.0.1,localhost.",
     id="accounts.E002",
 )
 E003 = Error(
-    "insecure configuration: the lab is on and the site answers for a public host name.",
-    hint="Set LAB=0, or ALLOWED_HOSTS=127.0.0.1,localhost.",
-    id="accounts.E003",
-)
-E005 = Error(
     "insecure configuration: a lifetime is not positive, or GRACE_SECONDS is above 30.",
     hint="Lifetimes count seconds above 0; the grace of a refresh is 0 (off) to 30 seconds.",
-    id="accounts.E005",
+    id="accounts.E003",
 )
 W001 = Warning(
     "insecure configuration: cookies are not Secure; who listens on the network can log in.",
@@ -39,15 +34,10 @@ def check_secret_key(**kwargs: Any) -> list[CheckMessage]:
     return [E001] if len(settings.SECRET_KEY) < 50 else []
 
 
-@register
-def check_profile(**kwargs: Any) -> list[CheckMessage]:
-    return [] if settings.LIFETIME_PROFILE in settings.LIFETIME_PROFILES else [E002]
-
-
 @register(Tags.security)
 def check_lab_is_private(**kwargs: Any) -> list[CheckMessage]:
     public = set(settings.ALLOWED_HOSTS) - LOOPBACK
-    return [E003] if settings.LAB and public and not settings.DEBUG else []
+    return [E002] if settings.LAB and public and not settings.DEBUG else []
 
 
 @register
@@ -58,7 +48,7 @@ def check_lifetimes(**kwargs: Any) -> list[CheckMessage]:
         settings.SESSION_IDLE_SECONDS,
         settings.ABSOLUTE_SECONDS,
     )
-    return [] if min(lifetimes) > 0 and 0 <= settings.GRACE_SECONDS <= 30 else [E005]
+    return [] if min(lifetimes) > 0 and 0 <= settings.GRACE_SECONDS <= 30 else [E003]
 
 
 @register(Tags.security, deploy=True)

@@ -8,31 +8,30 @@ import os
 from datetime import timedelta
 from pathlib import Path
 
-import environ
-
 from accounts.secret_file import read_or_create
 from authdemo import embedded_redis
+from authdemo.environment import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 # --- the environment ------------------------------------------------------------------------
 
-ENV_FILE = Path(os.environ.get("ENV_FILE", BASE_DIR / ".env"))
-env = environ.Env()
-env.read_env(ENV_FILE)
+env = Environment(Path(os.environ.get("ENV_FILE", BASE_DIR / ".env")))
 
-DEBUG = env.bool("DEBUG", default=False)
-LAB = env.bool("LAB", default=False)
+DEBUG = env.flag("DEBUG", default=False)
+LAB = env.flag("LAB", default=False)
 VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var")))
 SECRET_KEY = env.str("SECRET_KEY", default="") or read_or_create(VAR_DIR / "secret_key")
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-HTTPS = env.bool("HTTPS", default=False)
+HTTPS = env.flag("HTTPS", default=False)
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
 PORT = env.int("PORT", default=8000)
 WEB_WORKERS = env.int("WEB_WORKERS", default=4)
-LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+LOG_LEVEL = env.one_of(
+    "LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), default="INFO"
+)
 
 # --- what is installed ----------------------------------------------------------------------
 
@@ -92,8 +91,8 @@ TEMPLATES = [
 
 # --- what is remembered where ---------------------------------------------------------------
 
-DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'db.sqlite3'}")}
-DATABASES["default"]["ATOMIC_REQUESTS"] = env.bool("ATOMIC_REQUESTS", default=False)
+DATABASES = {"default": env.database("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'db.sqlite3'}")}
+DATABASES["default"]["ATOMIC_REQUESTS"] = env.flag("ATOMIC_REQUESTS", default=False)
 DATABASES["default"]["CONN_MAX_AGE"] = 60
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASE_OPTIONS = {
@@ -179,8 +178,8 @@ LIFETIME_PROFILES = {
         "absolute": 90 * DAY,
     },
 }
-LIFETIME_PROFILE = env.str("LIFETIME_PROFILE", default="default")
-LIFETIMES = LIFETIME_PROFILES.get(LIFETIME_PROFILE, LIFETIME_PROFILES["default"])
+LIFETIME_PROFILE = env.one_of("LIFETIME_PROFILE", LIFETIME_PROFILES, default="default")
+LIFETIMES = LIFETIME_PROFILES[LIFETIME_PROFILE]
 ACCESS_SECONDS = env.int("ACCESS_SECONDS", default=LIFETIMES["access"])
 REFRESH_IDLE_SECONDS = env.int("REFRESH_IDLE_SECONDS", default=LIFETIMES["refresh_idle"])
 SESSION_IDLE_SECONDS = env.int("SESSION_IDLE_SECONDS", default=LIFETIMES["session_idle"])
@@ -193,7 +192,7 @@ LEEWAY_SECONDS = env.int("LEEWAY_SECONDS", default=30)
 # costs the right to a Path narrower than "/" (ASVS 3.3.1). Chromium and Firefox accept it on
 # http://127.0.0.1 and http://localhost; Safari and LAN addresses need COOKIE_SECURE=0.
 
-COOKIE_SECURE = env.bool("COOKIE_SECURE", default=True)
+COOKIE_SECURE = env.flag("COOKIE_SECURE", default=True)
 COOKIE_PREFIX = "__Host-" if COOKIE_SECURE else ""
 
 SESSION_ENGINE = "sessions_api.store"
@@ -220,7 +219,7 @@ MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
 JWT_KEYS_DIR = VAR_DIR / "jwt-keys"
 JWT_CLIENT_ID = "web"
 SIMPLE_JWT = {
-    "ALGORITHM": env.str("JWT_ALGORITHM", default="ES256"),
+    "ALGORITHM": env.one_of("JWT_ALGORITHM", ("ES256", "RS256"), default="ES256"),
     # Keys come from the ring in JWT_KEYS_DIR; the stock classes, which know no `kid`, get none.
     "SIGNING_KEY": "",
     "VERIFYING_KEY": "",
@@ -319,3 +318,8 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {"django.server": {"handlers": ["console"], "propagate": False}},
 }
+
+# --- the end of the environment -------------------------------------------------------------
+
+env.refuse_unknown()
+ENVIRONMENT_NAMES = frozenset(env.asked)
