@@ -1,0 +1,346 @@
+"""Which pages does a person see, and how do they know who is asking? Written once for every flow.
+
+The pages of a flow are the use cases of `accounts.lifecycle` behind plain HTML
+forms. Who is asking is answered by the flow's own authentication class, exactly as
+in the API. What differs stands in `sessions_api/pages.py` and `jwt_api/pages.py`:
+what to do with a visitor whose request carries no credential.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import authenticate
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.decorators import method_decorator
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.utils.timesince import timesince
+from django.utils.timezone import now
+from django.views.decorators.cache import never_cache
+from django.views.decorators.vary import vary_on_headers
+from django.views.generic import TemplateView
+from rest_framework.request import Request
+
+from accounts import lifecycle
+from accounts.contract import errors
+from accounts.contract.flow import Device, Flow, Presented
+from accounts.contract.registry import flows
+from accounts.models import AuthEvent, User
+
+RECENT_EVENTS = 10
+
+
+class HomePage(TemplateView):
+    """Both flows side by side. The page asks the API; the server renders an empty stage."""
+
+    template_name = "home.html"
+
+
+# --- forms ----------------------------------------------------------------------------------
+
+
+class LoginForm(forms.Form):
+    """A username and a password, of the sizes that the API accepts."""
+
+    username = forms.CharField(
+        max_length=150,
+        widget=forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "none"}),
+    )
+    password = forms.CharField(
+        max_length=1024,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+
+
+class NameForm(forms.ModelForm):
+    """The one thing about themselves that a user can change here."""
+
+    class Meta:
+        model = User
+        fields = ["display_name"]
+        widgets = {"display_name": forms.TextInput(attrs={"autocomplete": "name"})}
+
+
+class PasswordForm(forms.Form):
+    """The old password and the new one, judged by Django's password validators."""
+
+    current_password = forms.CharField(
+        max_length=1024,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+    new_password = forms.CharField(
+        max_length=1024,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+    def __init__(self, *args: Any, request: HttpRequest, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.request, self.user = request, user
+
+    def clean_current_password(self) -> str:
+        password = self.cleaned_data["current_password"]
+        name = self.user.get_username()
+        if authenticate(self.request, username=name, password=password) is None:
+            raise ValidationError("This is not your current password.")
+        return password
+
+    def clean_new_password(self) -> str:
+        password = self.cleaned_data["new_password"]
+        validate_password(password, self.user)
+        return password
+
+
+# --- the pages of a flow --------------------------------------------------------------------
+
+
+@method_decorator(transaction.non_atomic_requests, name="dispatch")
+@method_decorator(never_cache, name="dispatch")
+@method_decorator(vary_on_headers("Cookie", "Authorization"), name="dispatch")
+class FlowPage(TemplateView):
+    """A page of one flow."""
+
+    flow: Flow
+    page: str  # the last part of its URL's name, and the stem of its template
+
+    def get_template_names(self) -> list[str]:
+        return [f"{self.flow.key}_api/{self.page}.html"]
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(flow=self.flow, page=self.page, **kwargs)
+
+    def url(self, page: str) -> str:
+        return reverse(f"{self.flow.key}_pages:{page}")
+
+    def login_url(self) -> str:
+        """Where to log in, and to come back from to this page."""
+        return f"{self.url('login')}?{urlencode({'next': self.request.get_full_path()})}"
+
+    def say_goodbye(self, sentence: str) -> HttpResponse:
+        """To the login page, without this flow's cookie."""
+        # The tag tells the page's script, if there is one, to tell the other tabs.
+        messages.success(self.request, sentence, extra_tags="ended")
+        response = redirect(self.url("login"))
+        self.flow.discard(response)
+        return response
+
+
+class LoginPage(FlowPage):
+    """Prove a password and get a credential of this flow."""
+
+    page = "login"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        asked = self.request.POST.get("next") or self.request.GET.get("next", "")
+        return super().get_context_data(**{"form": LoginForm(), "next": asked, **kwargs})
+
+    def post(self, request: HttpRequest) -> HttpResponseBase:
+        form = LoginForm(request.POST)
+        if not form.is_valid():
+            return self.again(form)
+        try:
+            user = lifecycle.prove_password(request, flow=self.flow.key, **form.cleaned_data)
+        except errors.Throttled as refusal:
+            form.add_error(None, f"Too many attempts. Try again in {refusal.wait} seconds.")
+            response = self.again(form, status=refusal.status_code)
+            response["Retry-After"] = str(refusal.wait)
+            return response
+        if user is None:
+            form.add_error(None, errors.BadLogin.default_detail)
+            return self.again(form)
+        credential = lifecycle.log_in(request, self.flow, user)
+        response = redirect(self.destination())
+        self.flow.deliver(response, credential)
+        return response
+
+    def again(self, form: LoginForm, status: int = 200) -> HttpResponse:
+        return self.render_to_response(self.get_context_data(form=form), status=status)
+
+    def destination(self) -> str:
+        """The page that was asked for, or the profile.
+
+        Threat: `?next=https://evil.example` would make our login the first half of a
+        phishing page, so only paths of this host are followed.
+        """
+        asked = self.request.POST.get("next", "")
+        ours = url_has_allowed_host_and_scheme(
+            asked, allowed_hosts={self.request.get_host()}, require_https=self.request.is_secure()
+        )
+        return asked if ours else self.url("profile")
+
+
+class LogoutPage(FlowPage):
+    """End this device. `GET` only asks: a link or an image must not log anybody out."""
+
+    page = "logout"
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        lifecycle.log_out(request, self.flow)
+        return self.say_goodbye("You are logged out.")
+
+
+class PersonalPage(FlowPage):
+    """A page about the user who is asking; `presented` and `user` are set before a method runs."""
+
+    presented: Presented
+    user: User
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            self.identify(request)
+        except errors.ContractError as refusal:
+            if refusal.status_code != 401:
+                raise
+            return self.refuse(refusal)
+        return super().dispatch(request, *args, **kwargs)
+
+    def identify(self, request: HttpRequest) -> None:
+        """Ask the flow who presents a credential, and read that user's row as it is now."""
+        found = self.flow.authentication().authenticate(Request(request))
+        if found is None:
+            raise errors.NotAuthenticated
+        presented = found[1]
+        user = User.objects.filter(
+            pk=presented.user_id, is_active=True, epoch=presented.epoch
+        ).first()
+        if user is None:
+            raise errors.CredentialRevoked("epoch, inactive or deleted")
+        self.presented, self.user = presented, user
+
+    def refuse(self, refusal: errors.ContractError) -> HttpResponseBase:
+        """Answer a visitor who presented nothing, or nothing good."""
+        raise NotImplementedError
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(person=self.user, **kwargs)
+
+
+class ProfilePage(PersonalPage):
+    """Who you are, two forms to change it, and what happened to your logins lately."""
+
+    page = "profile"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        fresh: dict[str, Any] = {
+            "name_form": NameForm(instance=self.user),
+            "password_form": PasswordForm(request=self.request, user=self.user),
+            "events": self.user.auth_events.all()[:RECENT_EVENTS],
+        }
+        return super().get_context_data(**{**fresh, **kwargs})
+
+    def post(self, request: HttpRequest) -> HttpResponseBase:
+        if "new_password" in request.POST:
+            return self.change_password(request)
+        return self.rename(request)
+
+    def rename(self, request: HttpRequest) -> HttpResponseBase:
+        form = NameForm(request.POST, instance=self.user)
+        if not form.is_valid():
+            return self.render_to_response(self.get_context_data(name_form=form))
+        # Of the whole row only this column is written: nothing that changed meanwhile is put back.
+        self.user.save(update_fields=["display_name"])
+        messages.success(request, "Your display name is changed.")
+        return redirect(self.url("profile"))
+
+    def change_password(self, request: HttpRequest) -> HttpResponseBase:
+        form = PasswordForm(request.POST, request=request, user=self.user)
+        if not form.is_valid():
+            return self.render_to_response(self.get_context_data(password_form=form))
+        new = form.cleaned_data["new_password"]
+        credential = lifecycle.change_password(request, self.flow, self.user, new)
+        messages.success(request, "Your password is changed. Every other device is logged out.")
+        response = redirect(self.url("profile"))
+        self.flow.deliver(response, credential)
+        return response
+
+
+@dataclass(frozen=True)
+class DeviceRow:
+    """One line of the devices page: the device, the flow it belongs to, and the honest sentence."""
+
+    device: Device
+    flow: Flow
+    current: bool
+
+    @property
+    def takes_effect(self) -> str:
+        """When ending the device bites: "at once", or "within 15 minutes"."""
+        if self.device.ends_within <= 0:
+            return "at once"
+        until = now() + timedelta(seconds=self.device.ends_within)
+        return f"within {timesince(now(), until, depth=1)}"
+
+
+class DevicesPage(PersonalPage):
+    """Every place where the user is logged in, in both flows; each can be ended from here."""
+
+    page = "devices"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(rows=self.rows(), **kwargs)
+
+    def rows(self) -> list[DeviceRow]:
+        by_key = {flow.key: flow for flow in flows()}
+        return [
+            DeviceRow(device, by_key[device.flow], device.id == self.presented.device)
+            for device in lifecycle.devices(self.user)
+        ]
+
+    def post(self, request: HttpRequest) -> HttpResponseBase:
+        device = request.POST.get("device", "")
+        if not device:
+            lifecycle.log_out_everywhere(request, self.flow, self.user)
+            return self.say_goodbye("You are logged out everywhere.")
+        row = next((row for row in self.rows() if row.device.id == device), None)
+        if row is None or not lifecycle.end_device(request, self.user, device):
+            messages.info(request, "That device was ended already.")
+            return redirect(self.url("devices"))
+        if row.current:
+            return self.say_goodbye("You have ended this device and are logged out.")
+        messages.success(
+            request, f"Ended: {row.device.user_agent}. It takes effect {row.takes_effect}."
+        )
+        return redirect(self.url("devices"))
+
+
+# --- pages for when something is wrong ------------------------------------------------------
+
+
+def wants_json(request: HttpRequest) -> bool:
+    """Is this a call of the API? Its refusals are JSON, whoever makes them."""
+    return request.path.startswith("/api/")
+
+
+def refusal(request: HttpRequest, status: int, code: str, detail: str) -> HttpResponse:
+    """One refusal outside of the contract's views: its JSON for the API, its page for a person."""
+    if wants_json(request):
+        return JsonResponse({"detail": detail, "code": code}, status=status)
+    return render(request, f"errors/{status}.html", {"detail": detail}, status=status)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Django's own CSRF check said no (`CSRF_FAILURE_VIEW`)."""
+    if wants_json(request):
+        failed = errors.CsrfFailed
+        return refusal(request, failed.status_code, failed.default_code, failed.default_detail)
+    return render(request, "errors/403_csrf.html", status=403)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """`handler404`."""
+    return refusal(request, 404, "not_found", "There is nothing here.")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """`handler500`. The page touches no store: one of them may be what broke."""
+    return refusal(request, 500, "server_error", "Something went wrong on our side.")
