@@ -49,17 +49,21 @@ def is_locked(path: Path) -> bool:
         return not try_lock(file, shared=True)
 
 
-def _take(file: IO[bytes], *, shared: bool, wait: bool) -> None:
-    if sys.platform != "win32":
+if sys.platform == "win32":
+
+    def _take(file: IO[bytes], *, shared: bool, wait: bool) -> None:
+        file.seek(WINDOWS_OFFSET)
+        while True:
+            try:
+                # LK_LOCK gives up after ten tries, one each second.
+                msvcrt.locking(file.fileno(), msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
+                return
+            except OSError:
+                if not wait:
+                    raise
+
+else:
+
+    def _take(file: IO[bytes], *, shared: bool, wait: bool) -> None:
         mode = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
         fcntl.flock(file, mode if wait else mode | fcntl.LOCK_NB)
-        return
-    file.seek(WINDOWS_OFFSET)
-    while True:
-        try:
-            # LK_LOCK gives up after ten tries, one each second.
-            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
-            return
-        except OSError:
-            if not wait:
-                raise

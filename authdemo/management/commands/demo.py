@@ -1,0 +1,178 @@
+"""How does one see all of it at once? This command sets everything up, says what, and serves."""
+
+import os
+import signal
+import socket
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ipaddress import ip_address
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from django.conf import settings
+from django.core.cache import caches
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connections
+from rich.console import Console
+
+from accounts.management.commands.make_demo_users import DEMO_USERS, demo_password
+from authdemo import embedded_redis, redis_facts, web_server
+from authdemo.file_lock import open_lock, try_lock
+
+PAGES = (
+    ("both flows side by side", "/"),
+    ("log in with a session", "/sessions/login/"),
+    ("log in with JWT", "/jwt/login/"),
+    ("the API, with a session", "/api/sessions/me/"),
+    ("the API, with JWT", "/api/jwt/me/"),
+    ("the API's documentation", "/api/docs/"),
+    ("the admin", "/admin/"),
+)
+
+
+class Command(BaseCommand):
+    help = "Set up everything (Redis, database, demo users) and serve the site, the lab included."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--port", type=int, default=settings.PORT, help="0 takes a free one")
+        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument(
+            "--expose",
+            action="store_true",
+            help="allow a --host that others can reach: they get the lab and the demo passwords",
+        )
+
+    def handle(self, *args: Any, host: str, port: int, expose: bool, **options: Any) -> None:
+        if not settings.LAB:
+            raise CommandError("The demo is part of the lab: LAB=1, or start it by manage.py.")
+        if not (expose or is_loopback(host)):
+            raise CommandError(
+                f"{host} can be reached by others, and they would get the lab and the demo "
+                "passwords. If that is meant, add --expose and name the host in ALLOWED_HOSTS."
+            )
+        for name in ("SIGTERM", "SIGHUP"):
+            if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is signal.SIG_DFL:
+                signal.signal(getattr(signal, name), interrupt)
+        try:
+            with only_one(settings.VAR_DIR / "demo.lock") as note:
+                exit_code = self.run(note, host, port)
+        except KeyboardInterrupt:
+            exit_code = 0
+        self.end(exit_code)
+
+    def run(self, note: Path, host: str, port: int) -> int:
+        try:
+            listener = web_server.listen(host, port)
+        except web_server.PortError as error:
+            raise CommandError(str(error)) from error
+        url = site_url(listener, host)
+        note.write_text(f"{url} {os.getpid()}")
+        with Console(soft_wrap=True, highlight=False) as console:
+            with console.status("Setting up ..."):
+                redis = set_up()
+            console.print(introduction(url, redis), end="")
+        # Surprise: a connection that was open at the fork would be shared by all workers.
+        connections.close_all()
+        caches.close_all()
+        return web_server.serve(listener, workers=settings.WEB_WORKERS)
+
+    def end(self, exit_code: int) -> None:
+        embedded_redis.release(settings.VAR_DIR)
+        if exit_code:
+            raise CommandError("The web server gave up; the reason stands above.")
+        self.stdout.write(f"Stopped. Your data are kept in {shown(settings.VAR_DIR)}/.")
+        if not settings.REDIS_URL and not embedded_redis.wait_until_gone(settings.VAR_DIR):
+            self.stdout.write("Redis goes on for the other programs of this checkout that use it.")
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def interrupt(signum: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def only_one(path: Path) -> Iterator[Path]:
+    """Refuse to start beside a demo of this checkout; yield the file that names us to others."""
+    note = path.with_suffix(".txt")
+    with open_lock(path) as lock:
+        if not try_lock(lock):
+            url, _, pid = note.read_text().partition(" ") if note.exists() else ("", "", "")
+            where = f"already runs at {url} (process {pid})" if pid else "is just being started"
+            raise CommandError(f"The demo of this checkout {where}. Stop it there with Ctrl-C.")
+        note.unlink(missing_ok=True)
+        yield note
+
+
+def site_url(listener: socket.socket, host: str) -> str:
+    name = f"[{host}]" if ":" in host else host
+    return f"http://{name}:{listener.getsockname()[1]}"
+
+
+def set_up() -> redis_facts.RedisFacts:
+    """Bring up Redis, the tables, the static files and the demo users."""
+    if not settings.REDIS_URL:
+        try:
+            embedded_redis.ensure_running(settings.VAR_DIR)
+        except (embedded_redis.EmbeddedRedisError, OSError) as error:
+            raise CommandError(str(error)) from error
+    redis = redis_facts.describe(settings.CACHES["auth"]["LOCATION"])
+    if redis.kind == "none":
+        raise CommandError(f"REDIS_URL: {redis}.")
+    call_command("migrate", interactive=False, verbosity=0)
+    call_command("collectstatic", interactive=False, verbosity=0)
+    with open(os.devnull, "w") as quiet:
+        call_command("make_demo_users", stdout=quiet)
+    return redis
+
+
+def introduction(url: str, redis: redis_facts.RedisFacts) -> str:
+    """Say what runs, who can log in and where to look."""
+    source = "REDIS_URL" if settings.REDIS_URL else "private to this checkout"
+    people = [f"  {name:<8} {demo_password(name)}" for name in DEMO_USERS]
+    pages = [f"  {url + page:<45} {title}" for title, page in PAGES]
+    lines = [
+        "",
+        f"[bold]authdemo is at {url}[/bold]",
+        "",
+        f"  Redis      {redis} ({source})",
+        f"  Database   {database()}",
+        f"  Server     {server()}",
+        "",
+        "[bold]Log in as[/bold]",
+        *people,
+        "",
+        "[bold]Look at[/bold]",
+        *pages,
+        "",
+        "Ctrl-C stops everything. The lab and these passwords are for this machine only.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def database() -> str:
+    chosen = connections["default"]
+    if chosen.vendor == "sqlite":
+        return f"SQLite, {shown(Path(chosen.settings_dict['NAME']))}"
+    return f"{chosen.display_name}, {chosen.settings_dict['NAME']}"
+
+
+def server() -> str:
+    if os.name == "posix":
+        return f"gunicorn, {settings.WEB_WORKERS} worker processes"
+    return "waitress, one process (gunicorn does not run on this system)"
+
+
+def shown(path: Path) -> str:
+    """Return the path as the reader would type it in the checkout."""
+    resolved = path.resolve()
+    root = settings.BASE_DIR.resolve()
+    return str(resolved.relative_to(root) if resolved.is_relative_to(root) else resolved)

@@ -1,0 +1,121 @@
+"""Which server answers? gunicorn with several worker processes; on Windows waitress, with one."""
+
+import errno
+import os
+import signal
+import socket
+import sys
+from typing import Any
+
+from django.core.handlers.wsgi import WSGIHandler
+from django.utils.module_loading import import_string
+
+THREADS_PER_WORKER = 4
+BACKLOG = 512
+
+
+class PortError(Exception):
+    """Raised when nobody can listen there; the message is one sentence for the reader."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Take the port now, before anything is set up: who connects meanwhile waits."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    if os.name == "posix":
+        # Otherwise the port stays taken for a minute after the last connection.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise PortError(_why_not(host, port, error)) from error
+    return listener
+
+
+def _why_not(host: str, port: int, error: OSError) -> str:
+    other = f"Choose another: PORT={8001 if port < 8000 else port + 1} make run"
+    if error.errno == errno.EADDRINUSE:
+        return f"Port {port} is taken by another program. {other}"
+    if error.errno == errno.EACCES:
+        return f"Port {port} is for administrators only. {other}"
+    return f"Nobody can listen on {host}, port {port}: {error.strerror}."
+
+
+def serve(listener: socket.socket, *, workers: int) -> int:
+    """Serve until Ctrl-C, SIGTERM or the terminal's end; return the exit code."""
+    if sys.platform == "win32":
+        return _serve_with_waitress(listener)
+    return _serve_with_gunicorn(listener, workers)
+
+
+def load_application() -> WSGIHandler:
+    application: WSGIHandler = import_string("authdemo.wsgi.application")
+    return application
+
+
+def _serve_with_waitress(listener: socket.socket) -> int:
+    import waitress
+
+    waitress.serve(load_application(), sockets=[listener], threads=2 * THREADS_PER_WORKER)
+    return 0
+
+
+if sys.platform != "win32":
+    from gunicorn.app.base import BaseApplication
+    from gunicorn.arbiter import Arbiter
+
+    class SiteApplication(BaseApplication):
+        """The site with gunicorn's settings, none of them from a file or the command line."""
+
+        def __init__(self, settings: dict[str, Any]) -> None:
+            self.settings = settings
+            super().__init__(prog="authdemo")
+
+        def load_config(self) -> None:
+            for name, value in self.settings.items():
+                self.cfg.set(name, value)
+
+        def load(self) -> WSGIHandler:
+            return load_application()
+
+    class SiteArbiter(Arbiter):
+        """gunicorn's master, which ends with its terminal where gunicorn's own would reload."""
+
+        def handle_hup(self) -> None:
+            raise StopIteration
+
+    def _serve_with_gunicorn(listener: socket.socket, workers: int) -> int:
+        master = os.getpid()
+        ignores_hangup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN  # started by nohup
+        if ignores_hangup:
+            SiteArbiter.handle_hup = lambda self: None  # type: ignore[method-assign]
+        try:
+            SiteArbiter(SiteApplication(_gunicorn_settings(listener, workers))).run()
+        except SystemExit as end:
+            # Surprise: a worker is a fork of this process and leaves through this line as well.
+            # What follows in our callers is for the master alone.
+            if os.getpid() != master:
+                raise
+            return end.code if isinstance(end.code, int) else 1
+        return 0
+
+    def _gunicorn_settings(listener: socket.socket, workers: int) -> dict[str, Any]:
+        return {
+            "bind": f"fd://{listener.detach()}",
+            "workers": workers,
+            "worker_class": "gthread",
+            "threads": THREADS_PER_WORKER,
+            "backlog": BACKLOG,
+            "keepalive": 5,
+            "timeout": 60,
+            "graceful_timeout": 3,
+            "limit_request_line": 4094,
+            "limit_request_fields": 64,
+            "limit_request_field_size": 8190,
+            # Nobody stands before us, so nobody may say that a request came by HTTPS.
+            "forwarded_allow_ips": "",
+            "loglevel": "warning",
+            "control_socket_disable": True,
+        }

@@ -1,0 +1,12 @@
+"""What does a WSGI server import? `gunicorn authdemo.wsgi`, for example, serves the site."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "authdemo.settings")
+
+from authdemo.startup import start_redis
+
+start_redis()
+application = get_wsgi_application()
