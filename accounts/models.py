@@ -14,7 +14,6 @@ from django.utils.crypto import salted_hmac
 
 from accounts.contract.registry import flows
 
-
 # The columns that credentials, or copies of the row in a flow's store, depend on.
 SEEN_BY_FLOWS = {"is_active", "is_staff", "is_superuser"}
 

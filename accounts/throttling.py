@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django_redis import get_redis_connection
 
 from accounts.client_info import client_network
-from accounts.contract.errors import StoreUnavailable, Throttled, STORE_ERRORS
+from accounts.contract.errors import STORE_ERRORS, StoreUnavailable, Throttled
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ class Environment(environ.Env):
         return value
 
     def database(self, var: str, *, default: str) -> dict[str, Any]:
-        """A database URL, as Django wants it. The URL itself, which holds a password, is never shown."""
+        """A database URL as Django wants it; errors never show it, since it holds a password."""
         config = self.db_url(var, default=default)
         if not config.get("ENGINE"):
             raise ImproperlyConfigured(

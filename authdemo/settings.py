@@ -195,7 +195,7 @@ LEEWAY_SECONDS = env.int("LEEWAY_SECONDS", default=30)
 COOKIE_SECURE = env.flag("COOKIE_SECURE", default=True)
 COOKIE_PREFIX = "__Host-" if COOKIE_SECURE else ""
 
-SESSION_ENGINE = "sessions_api.store"
+SESSION_ENGINE = "sessions_api.engine"
 SESSION_CACHE_ALIAS = "auth"
 SESSION_COOKIE_NAME = f"{COOKIE_PREFIX}sessionid"
 SESSION_COOKIE_AGE = SESSION_IDLE_SECONDS

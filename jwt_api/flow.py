@@ -42,7 +42,7 @@ class Flow(contract.Flow):
         family, token = store.start_family(
             user, ip=client_ip(request), user_agent=user_agent(request)
         )
-        update_last_login(None, user)
+        update_last_login(User, user)
         return self._credential(family, token, user)
 
     def renew(self, request: HttpRequest) -> Credential:

@@ -1,8 +1,8 @@
 """Which pages does the jwt flow serve to a browser? Its twin is `sessions_api/pages.py`.
 
 The access token lives in the memory of a script, and a browser that follows a link
-sends no `Authorization` header. So a personal page answers the navigation with 401
-and a script; the script refreshes, asks for the same page once more with the token,
+sends no `Authorization` header. So a personal page answers the navigation with
+nothing but a script; the script refreshes, asks for the same page once more with the token,
 and puts the answer in place (`accounts/static/accounts/visit.js`). Login and logout
 need no token and work without JavaScript.
 
@@ -14,7 +14,7 @@ from django.http import HttpResponseBase
 from django.shortcuts import render
 
 from accounts import pages
-from accounts.contract.errors import ContractError
+from accounts.contract.errors import ContractError, NotAuthenticated
 from jwt_api.flow import flow
 
 
@@ -42,7 +42,10 @@ class PersonalPage(pages.PersonalPage):
             "code": refusal.default_code,
             "login_url": self.login_url(),
         }
-        response = render(self.request, "accounts/waiting.html", context, status=401)
+        # A navigation has done nothing wrong; a token that was shown and is not good is refused.
+        came_bare = isinstance(refusal, NotAuthenticated)
+        status = 200 if came_bare else refusal.status_code
+        response = render(self.request, "accounts/waiting.html", context, status=status)
         response["WWW-Authenticate"] = f'{self.flow.scheme} realm="authdemo"'
         return response
 

@@ -142,7 +142,8 @@ def _is_in_grace(family: TokenFamily, token: RefreshToken) -> bool:
 
 def _current_again(family: TokenFamily) -> RefreshToken:
     """The current refresh token once more: the same claims, signed again, since no text is kept."""
-    assert family.current is not None and family.current.created_at is not None
+    assert family.current is not None
+    assert family.current.created_at is not None
     token = _new_refresh_token(family)
     token["jti"] = family.current.jti
     token.set_iat(at_time=family.current.created_at)

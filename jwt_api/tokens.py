@@ -186,7 +186,7 @@ class RefreshToken(_Token, tokens.Token):
     """
 
     typ = "rt+jwt"
-    token_type = "refresh"
+    token_type = "refresh"  # noqa: S105  # a word, not a password
 
     @classmethod
     def even_expired(cls, text: str) -> RefreshToken:

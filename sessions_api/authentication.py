@@ -16,14 +16,14 @@ from rest_framework.request import Request
 from accounts.contract.csrf import enforce_csrf
 from accounts.contract.flow import Presented
 from accounts.models import User
-from sessions_api.store import SessionStore
+from sessions_api.engine import session_of
 
 
 class Authentication(BaseAuthentication):
     """The session cookie, and nothing else: a bearer token opens nothing here."""
 
     def authenticate(self, request: Request) -> tuple[User, Presented] | None:
-        session: SessionStore = request._request.session
+        session = session_of(request._request)
         refusal = session.why_refused()
         if refusal is not None:
             raise refusal
@@ -32,7 +32,8 @@ class Authentication(BaseAuthentication):
         if request.method not in SAFE_METHODS:
             # Threat: the browser sends the cookie along with a request that another site made.
             enforce_csrf(request._request)
-        assert session.record is not None and session.snapshot is not None
+        assert session.record is not None
+        assert session.snapshot is not None
         user_id = int(session[SESSION_KEY])
         user = User.from_known(id=user_id, **asdict(session.snapshot))
         presented = Presented(

@@ -12,6 +12,7 @@ from accounts.contract.flow import Credential, Device, EndedDevice, Remembered
 from accounts.models import User
 from sessions_api import store
 from sessions_api.authentication import Authentication
+from sessions_api.engine import SessionStore, session_of
 
 
 class Flow(contract.Flow):
@@ -32,12 +33,12 @@ class Flow(contract.Flow):
         login(request, user)
         # Written now, not by the middleware on the way out: a login that Redis did not take
         # must not be answered, or recorded, as one.
-        request.session.save()
+        session_of(request).save()
         store.write_snapshot(user, if_missing=True)
-        return self._credential(request.session)
+        return self._credential(session_of(request))
 
     def renew(self, request: HttpRequest) -> Credential:
-        session = request.session
+        session = session_of(request)
         refusal = session.why_refused()
         if refusal is not None:
             raise refusal
@@ -47,9 +48,10 @@ class Flow(contract.Flow):
         return self._credential(session)
 
     def revoke(self, request: HttpRequest) -> EndedDevice | None:
-        session = request.session
+        session = session_of(request)
         ended = None
         if session.why_refused() is None and SESSION_KEY in session:
+            assert session.record is not None
             ended = EndedDevice(user_id=int(session[SESSION_KEY]), device=session.record.device)
         session.flush()
         return ended
@@ -96,7 +98,7 @@ class Flow(contract.Flow):
             samesite=settings.SESSION_COOKIE_SAMESITE,
         )
 
-    def _credential(self, session: store.SessionStore) -> Credential:
+    def _credential(self, session: SessionStore) -> Credential:
         assert session.record is not None
         return Credential(
             scheme=self.scheme,

@@ -2,11 +2,12 @@
 
 from django.contrib.sessions import middleware
 from django.contrib.sessions.exceptions import SessionInterrupted
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 
 from accounts.client_info import client_ip, user_agent
 from accounts.contract.errors import CredentialRevoked, StoreUnavailable
 from accounts.middleware import plain_error
+from sessions_api.engine import session_of
 
 
 class SessionMiddleware(middleware.SessionMiddleware):
@@ -14,11 +15,9 @@ class SessionMiddleware(middleware.SessionMiddleware):
 
     def process_request(self, request: HttpRequest) -> None:
         super().process_request(request)
-        request.session.client = (client_ip(request), user_agent(request))
+        session_of(request).client = (client_ip(request), user_agent(request))
 
-    def process_response(
-        self, request: HttpRequest, response: HttpResponseBase
-    ) -> HttpResponseBase:
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         try:
             return super().process_response(request, response)
         except SessionInterrupted:
