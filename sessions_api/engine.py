@@ -1,0 +1,194 @@
+"""How does Django's `request.session` stand on our store? As its `SESSION_ENGINE`.
+
+Login pages, admin and browsable API thereby stand on the same sessions as the
+contract. The store is `sessions_api.store`.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any, cast
+
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.backends.base import SessionBase, UpdateError
+from django.http import HttpRequest
+
+from accounts.contract.errors import (
+    ContractError,
+    CredentialExpired,
+    CredentialInvalid,
+    CredentialRevoked,
+)
+from accounts.contract.flow import new_device_id
+from sessions_api import store
+from sessions_api.store import ANONYMOUS, Record, Snapshot
+
+
+def session_of(request: HttpRequest) -> SessionStore:
+    """The session of a request, as what it is."""
+    return cast(SessionStore, request.session)
+
+
+class SessionStore(SessionBase):
+    """Django's `request.session` over this store.
+
+    After a load, `record` and `snapshot` hold what Redis said; `refusal` says why an
+    id that came with the request was not accepted.
+    """
+
+    def __init__(self, session_key: str | None = None) -> None:
+        super().__init__(session_key)
+        self.record: Record | None = None
+        self.snapshot: Snapshot | None = None
+        self.refusal: ContractError | None = None
+        self.client = ("", "")
+        """Address and browser of the client, for the device list; the middleware sets it."""
+        self._malformed = bool(session_key) and self.session_key is None
+        self._retired: str | None = None
+        self._is_new = False
+        self._written: tuple[str, str] | None = None
+        self._flushed = False
+
+    def _validate_session_key(self, key: str | None) -> bool:
+        return key is not None and store.SESSION_ID.fullmatch(key) is not None
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        super().__setitem__(key, value)
+        if key == SESSION_KEY:
+            # Threat: Django keeps the id when the same user logs in again, so a stolen one would
+            # outlive the login that was meant to end it. Setting the user always starts a device.
+            self._start(new_device=True)
+
+    def load(self) -> dict[str, Any]:
+        session_id = self.session_key
+        assert session_id is not None
+        raw, record, snapshot = store.read(session_id)
+        self.refusal = self._refusal_of(session_id, record, snapshot)
+        if self.refusal is not None:
+            # Never adopt an id that the client chose: it would be the attacker's who planted it.
+            self._session_key = None
+            return {}
+        assert raw is not None
+        assert record is not None
+        self.record, self.snapshot = record, snapshot
+        self._written = (session_id, _encoded(record.data))
+        touch_after = min(60, settings.SESSION_COOKIE_AGE / 10)
+        if not record.rotated and time.time() - record.seen >= touch_after:
+            store.touch(session_id, raw, record)
+        return record.data
+
+    def _refusal_of(
+        self, session_id: str, record: Record | None, snapshot: Snapshot | None
+    ) -> ContractError | None:
+        if record is None:
+            return store.why_gone(session_id)
+        if time.time() >= record.absolute_end:
+            return CredentialExpired("absolute lifetime is over")
+        if store.user_of(session_id) == ANONYMOUS:
+            return None
+        if snapshot is None or not snapshot.is_active or snapshot.epoch != record.epoch:
+            return CredentialRevoked("epoch, inactive or deleted")
+        return None
+
+    def why_refused(self) -> ContractError | None:
+        """Load, and say what is wrong with the id that came along; None if nothing is."""
+        if self._malformed:
+            return CredentialInvalid("malformed session id")
+        self._get_session()
+        return self.refusal
+
+    def exists(self, session_key: str) -> bool:
+        return store.read(session_key)[1] is not None
+
+    def create(self) -> None:
+        self._session_cache: dict[str, Any] = {}
+        self._start(new_device=True)
+        self.save(must_create=True)
+
+    def save(self, must_create: bool = False) -> None:
+        """Write; raises `UpdateError` when the session was ended meanwhile."""
+        data = self._get_session(no_load=must_create)
+        if self.session_key is None:
+            self._start(new_device=True)
+        session_id = self.session_key
+        assert session_id is not None
+        if self._written == (session_id, _encoded(data)):
+            return
+        if self._is_new or must_create:
+            self._write_new(session_id, data)
+        elif not store.write_data(session_id, data):
+            raise UpdateError
+        self._written = (session_id, _encoded(data))
+
+    def _write_new(self, session_id: str, data: dict[str, Any]) -> None:
+        assert self.record is not None
+        self.record.data = data
+        if not store.write_new(session_id, self.record):
+            raise UpdateError
+        self._is_new = False
+        if self._retired is not None:
+            store.end_session(self._retired)
+            self._retired = None
+
+    def cycle_key(self) -> None:
+        """A new id for the same data; it is written, and the old one ended, at `save`."""
+        self._get_session()
+        self._start(new_device=False)
+        self.modified = True
+
+    def _start(self, *, new_device: bool) -> None:
+        data = self._session_cache
+        self._retired = self._retired or (None if self._is_new else self.session_key)
+        self._session_key = store.new_session_id(int(data.get(SESSION_KEY, ANONYMOUS)))
+        self._is_new = True
+        if new_device or self.record is None:
+            now = int(time.time())
+            ip, agent = self.client
+            self.record = Record(new_device_id(), now, now, ip, agent, data)
+
+    def adopt(self, session_id: str, record: Record) -> None:
+        """Continue as the successor that `rotate` made; the middleware sends its cookie."""
+        self._session_key = session_id
+        self._session_cache = record.data
+        self.record = record
+        self._written = (session_id, _encoded(record.data))
+        self.modified = True
+
+    def delete(self, session_key: str | None = None) -> None:
+        session_id = session_key or self.session_key
+        if session_id is not None and not (self._is_new and session_id == self.session_key):
+            store.end_session(session_id)
+
+    def flush(self) -> None:
+        """End the session; raises `StoreUnavailable` unless Redis has confirmed."""
+        self.delete()
+        self.clear()
+        self._session_key = None
+        self._is_new, self.record, self._flushed = False, None, True
+
+    def is_empty(self) -> bool:
+        """Whether the middleware shall delete the cookie: after a logout, and only then.
+
+        Threat: a late answer to a request with an old id would otherwise delete the
+        cookie that a refresh or login in another tab has just set.
+        """
+        return self._flushed and super().is_empty()
+
+    def get_expiry_age(self, **kwargs: Any) -> int:
+        """Seconds that the browser may keep the cookie: until the absolute end.
+
+        The idle time is the server's to enforce; a shorter cookie would end a session in use.
+        """
+        if self.record is None:
+            return settings.ABSOLUTE_SECONDS
+        return max(0, int(self.record.absolute_end - time.time()))
+
+    @classmethod
+    def clear_expired(cls) -> None:
+        """Nothing to do: every key has a TTL."""
+
+
+def _encoded(data: dict[str, Any]) -> str:
+    return json.dumps(data, sort_keys=True, separators=(",", ":"))
