@@ -61,6 +61,9 @@ class User(AbstractUser):
     display_name = models.CharField(max_length=80, blank=True)
     epoch = models.PositiveIntegerField(default=1, editable=False)
 
+    _was_active = True
+    _password: str | None
+
     objects: ClassVar[UserManager[User]] = Users()
 
     class Meta:
@@ -80,10 +83,12 @@ class User(AbstractUser):
         return [role for role, held in flags.items() if held]
 
     @classmethod
-    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any]) -> User:
-        user = super().from_db(db, field_names, values)
+    def from_db(
+        cls, db: str | None, field_names: Collection[str], values: Collection[Any], **options: Any
+    ) -> User:
+        user = super().from_db(db, field_names, values, **options)
         # What the row said, to notice at `save` that a user is being deactivated.
-        user._was_active = dict(zip(field_names, values, strict=True)).get("is_active")
+        user._was_active = dict(zip(field_names, values, strict=True)).get("is_active", True)
         return user
 
     @classmethod
@@ -99,7 +104,9 @@ class User(AbstractUser):
             raise TypeError(f"not columns of a user: {sorted(known.keys() - set(names))}")
         return cls.from_db("default", names, [known[name] for name in names])
 
-    def save(self, *args: Any, update_fields: Collection[str] | None = None, **kwargs: Any) -> None:
+    def save(  # type: ignore[override]
+        self, *args: Any, update_fields: Collection[str] | None = None, **kwargs: Any
+    ) -> None:
         """Save; raise the epoch when the password changed or the user was deactivated.
 
         Threat: a `save` of an instance that was loaded before a logout-all would put
@@ -112,7 +119,7 @@ class User(AbstractUser):
         # Django keeps the raw password here until `save`, and clears it when `check_password`
         # merely upgrades the hash: an upgrade must not log anybody out.
         password_changed = self._password is not None
-        deactivated = not self.is_active and getattr(self, "_was_active", True) is not False
+        deactivated = self._was_active and not self.is_active
         if update_fields is None:
             deferred = self.get_deferred_fields()
             update_fields = {

@@ -7,6 +7,7 @@ variable; `manage.py check` refuses insecure and unknown ones by name.
 import os
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, Literal
 
 from accounts.secret_file import read_or_create
 from authdemo import embedded_redis
@@ -114,7 +115,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env.str("REDIS_URL", default="")
 REDIS_TIMEOUT_SECONDS = env.float("REDIS_TIMEOUT_SECONDS", default=1.0)
 
-CACHES = {
+CACHES: dict[str, dict[str, Any]] = {
     # Nothing of the contract rests on the general cache. It is deliberately not Redis:
     # `cache.clear()` is FLUSHDB there, and would log everybody out.
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
@@ -200,7 +201,7 @@ SESSION_CACHE_ALIAS = "auth"
 SESSION_COOKIE_NAME = f"{COOKIE_PREFIX}sessionid"
 SESSION_COOKIE_AGE = SESSION_IDLE_SECONDS
 SESSION_COOKIE_SECURE = COOKIE_SECURE
-SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SAMESITE: Literal["Lax"] = "Lax"
 
 CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}csrftoken"
 CSRF_COOKIE_SECURE = COOKIE_SECURE
@@ -210,7 +211,7 @@ CSRF_FAILURE_VIEW = "accounts.pages.csrf_failure"
 
 REFRESH_COOKIE_NAME = f"{COOKIE_PREFIX}refresh"
 REFRESH_COOKIE_SECURE = COOKIE_SECURE
-REFRESH_COOKIE_SAMESITE = "Strict"
+REFRESH_COOKIE_SAMESITE: Literal["Strict"] = "Strict"
 
 MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
 

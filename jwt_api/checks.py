@@ -36,7 +36,7 @@ E005 = Error(
 @register(Tags.security)
 def check_tokens(**kwargs: Any) -> list[CheckMessage]:
     simple_jwt = settings.SIMPLE_JWT
-    found = []
+    found: list[CheckMessage] = []
     if not apps.is_installed("rest_framework_simplejwt.token_blacklist"):
         found.append(E001)
     if simple_jwt["ALGORITHM"] not in ("ES256", "RS256"):

@@ -90,6 +90,7 @@ class Flow(contract.Flow):
                 ends_within=settings.ACCESS_SECONDS + settings.LEEWAY_SECONDS,
             )
             for family in store.live_families(user_id)
+            if family.current is not None
         ]
 
     def remembered(self, user_id: int) -> list[Remembered]:
@@ -98,7 +99,7 @@ class Flow(contract.Flow):
     def deliver(self, response: HttpResponseBase, credential: Credential) -> None:
         response.set_cookie(
             settings.REFRESH_COOKIE_NAME,
-            credential.secret,
+            credential.secret or "",
             max_age=credential.secret_expires_in,
             path="/",
             secure=settings.REFRESH_COOKIE_SECURE,

@@ -33,14 +33,11 @@ E005 = Error(
 )
 
 
-def _alias() -> dict[str, Any]:
-    return settings.CACHES.get(settings.SESSION_CACHE_ALIAS, {})
-
-
 @register(Tags.security)
 def check_session_alias(**kwargs: Any) -> list[CheckMessage]:
-    alias, options = _alias(), _alias().get("OPTIONS", {})
-    found = []
+    alias: dict[str, Any] = settings.CACHES.get(settings.SESSION_CACHE_ALIAS, {})
+    options: dict[str, Any] = alias.get("OPTIONS", {})
+    found: list[CheckMessage] = []
     if not alias.get("BACKEND", "").startswith("django_redis."):
         return [E005]
     if not options.get("SERIALIZER", "").endswith("JSONSerializer"):

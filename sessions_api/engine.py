@@ -23,7 +23,14 @@ from accounts.contract.errors import (
 )
 from accounts.contract.flow import new_device_id
 from sessions_api import store
-from sessions_api.store import ANONYMOUS, Record, Snapshot
+from sessions_api.records import (
+    ANONYMOUS,
+    SESSION_ID,
+    Record,
+    Snapshot,
+    new_session_id,
+    user_of,
+)
 
 
 def session_of(request: HttpRequest) -> SessionStore:
@@ -52,7 +59,7 @@ class SessionStore(SessionBase):
         self._flushed = False
 
     def _validate_session_key(self, key: str | None) -> bool:
-        return key is not None and store.SESSION_ID.fullmatch(key) is not None
+        return key is not None and SESSION_ID.fullmatch(key) is not None
 
     def __setitem__(self, key: str, value: Any) -> None:
         super().__setitem__(key, value)
@@ -86,7 +93,7 @@ class SessionStore(SessionBase):
             return store.why_gone(session_id)
         if time.time() >= record.absolute_end:
             return CredentialExpired("absolute lifetime is over")
-        if store.user_of(session_id) == ANONYMOUS:
+        if user_of(session_id) == ANONYMOUS:
             return None
         if snapshot is None or not snapshot.is_active or snapshot.epoch != record.epoch:
             return CredentialRevoked("epoch, inactive or deleted")
@@ -96,7 +103,7 @@ class SessionStore(SessionBase):
         """Load, and say what is wrong with the id that came along; None if nothing is."""
         if self._malformed:
             return CredentialInvalid("malformed session id")
-        self._get_session()
+        self._get_session()  # type: ignore[attr-defined]
         return self.refusal
 
     def exists(self, session_key: str) -> bool:
@@ -109,7 +116,7 @@ class SessionStore(SessionBase):
 
     def save(self, must_create: bool = False) -> None:
         """Write; raises `UpdateError` when the session was ended meanwhile."""
-        data = self._get_session(no_load=must_create)
+        data = self._get_session(no_load=must_create)  # type: ignore[attr-defined]
         if self.session_key is None:
             self._start(new_device=True)
         session_id = self.session_key
@@ -134,14 +141,14 @@ class SessionStore(SessionBase):
 
     def cycle_key(self) -> None:
         """A new id for the same data; it is written, and the old one ended, at `save`."""
-        self._get_session()
+        self._get_session()  # type: ignore[attr-defined]
         self._start(new_device=False)
         self.modified = True
 
     def _start(self, *, new_device: bool) -> None:
         data = self._session_cache
         self._retired = self._retired or (None if self._is_new else self.session_key)
-        self._session_key = store.new_session_id(int(data.get(SESSION_KEY, ANONYMOUS)))
+        self._session_key = new_session_id(int(data.get(SESSION_KEY, ANONYMOUS)))
         self._is_new = True
         if new_device or self.record is None:
             now = int(time.time())

@@ -13,6 +13,7 @@ from accounts.models import User
 from sessions_api import store
 from sessions_api.authentication import Authentication
 from sessions_api.engine import SessionStore, session_of
+from sessions_api.records import ANONYMOUS, user_of
 
 
 class Flow(contract.Flow):
@@ -42,7 +43,7 @@ class Flow(contract.Flow):
         refusal = session.why_refused()
         if refusal is not None:
             raise refusal
-        if session.session_key is None or store.user_of(session.session_key) == store.ANONYMOUS:
+        if session.session_key is None or user_of(session.session_key) == ANONYMOUS:
             raise NotAuthenticated
         session.adopt(*store.rotate(session.session_key))
         return self._credential(session)
@@ -104,7 +105,7 @@ class Flow(contract.Flow):
             scheme=self.scheme,
             token=None,
             expires_in=session.record.idle_seconds(session.record.seen),
-            user_id=store.user_of(session.session_key or ""),
+            user_id=user_of(session.session_key or ""),
             device=session.record.device,
         )
 

@@ -17,21 +17,14 @@ The session id itself stands nowhere: a listing of the keys opens nothing.
 
 from __future__ import annotations
 
-import base64
 import json
-import logging
-import re
-import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from hashlib import sha256
+from dataclasses import asdict
 from typing import Any, TypeAlias
 
 from django.conf import settings
-from django.contrib.auth import HASH_SESSION_KEY
-from django.utils.crypto import salted_hmac
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
@@ -44,15 +37,25 @@ from accounts.contract.errors import (
 )
 from accounts.contract.flow import Remembered
 from accounts.models import User
-
-logger = logging.getLogger("authdemo.sessions")
+from sessions_api.records import (
+    ANONYMOUS,
+    GONE,
+    Record,
+    Snapshot,
+    decode,
+    digest_of,
+    ended_name,
+    index_name,
+    session_key_name,
+    snapshot_name,
+    successor_id,
+    user_of,
+)
 
 # redis-py's annotations cover every protocol, sync and async at once, and help nobody here.
 Redis: TypeAlias = Any
 Pipeline: TypeAlias = Any
 
-SESSION_ID = re.compile(r"(0|[1-9][0-9]{0,17})\.([A-Za-z0-9_-]{43})", re.ASCII)
-ANONYMOUS = 0
 MOST_DEVICES = 50
 SNAPSHOT_SECONDS = 300
 REMEMBER_ENDED_SECONDS = 86400
@@ -76,118 +79,7 @@ def store_errors() -> Iterator[None]:
         raise StoreUnavailable(f"redis: {type(error).__name__}") from error
 
 
-# --- names ----------------------------------------------------------------------------------
-
-
-def new_session_id(user_id: int) -> str:
-    """`<user id>.<256 random bits>`; the user's id finds the hash tag without a lookup."""
-    return f"{user_id}.{secrets.token_urlsafe(32)}"
-
-
-def successor_id(session_id: str) -> str:
-    """The one id that a refresh of `session_id` leads to.
-
-    Derived, not drawn: two tabs that refresh at once get the same successor, and
-    nobody had to store it. Without SECRET_KEY it cannot be computed.
-    """
-    user_id = session_id.partition(".")[0]
-    mac = salted_hmac("sessions_api.store.successor_id", session_id, algorithm="sha256").digest()
-    return f"{user_id}.{_base64(mac)}"
-
-
-def digest_of(session_id: str) -> str:
-    """128 bits of SHA-256; the id has 256 random bits, so that no salt is needed."""
-    return _base64(sha256(session_id.encode()).digest()[:16])
-
-
-def user_of(session_id: str) -> int:
-    """The user's id that stands in the session id; 0 for an anonymous session."""
-    return int(session_id.partition(".")[0])
-
-
-def session_key_name(user_id: int, digest: str) -> str:
-    return f"session:{{{user_id}}}:{digest}"
-
-
-def index_name(user_id: int) -> str:
-    return f"sessions:{{{user_id}}}"
-
-
-def ended_name(user_id: int) -> str:
-    return f"ended:{{{user_id}}}"
-
-
-def snapshot_name(user_id: int) -> str:
-    return f"user:{{{user_id}}}"
-
-
-def _base64(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
-
-
-# --- records --------------------------------------------------------------------------------
-
-
-@dataclass
-class Record:
-    """One session, as Redis holds it. Times are Unix seconds.
-
-    `rotated` marks the predecessor of a refreshed session: it is answered for the
-    grace interval, so that requests under way are not torn, and never extended.
-    """
-
-    device: str
-    created: int
-    seen: int
-    ip: str
-    agent: str
-    data: dict[str, Any]
-    rotated: bool = False
-
-    @property
-    def absolute_end(self) -> int:
-        return self.created + settings.ABSOLUTE_SECONDS
-
-    @property
-    def epoch(self) -> int | None:
-        """The user's epoch at login; it leads the session auth hash (`accounts.models.User`)."""
-        head = str(self.data.get(HASH_SESSION_KEY, "")).partition(".")[0]
-        return int(head) if head.isdecimal() else None
-
-    def idle_seconds(self, now: float) -> int:
-        """How long Redis keeps it if it stays unused: never past the absolute end."""
-        return int(min(settings.SESSION_COOKIE_AGE, self.absolute_end - now))
-
-    def encode(self) -> str:
-        return json.dumps(asdict(self), separators=(",", ":"))
-
-
-def decode(raw: bytes) -> Record | None:
-    """The record, or None for anything else that stands under the key.
-
-    Threat: who can write to Redis must not run code here. JSON is data; a pickle
-    would be a program.
-    """
-    try:
-        record = Record(**json.loads(raw))
-    except (ValueError, TypeError, RecursionError):
-        logger.error("a session record is not readable")
-        return None
-    well_typed = isinstance(record.data, dict) and isinstance(record.created, int)
-    return record if well_typed and isinstance(record.seen, int) else None
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """What a request needs of the user's row: kept in Redis so that no SQL is needed."""
-
-    epoch: int
-    is_active: bool
-    is_staff: bool
-    is_superuser: bool
-
-
-GONE = Snapshot(epoch=0, is_active=False, is_staff=False, is_superuser=False)
+# --- the snapshot of a user ------------------------------------------------------------------
 
 
 def refresh_snapshot(user_id: int) -> Snapshot:
@@ -222,8 +114,7 @@ def write_snapshot(user: User, *, if_missing: bool = False) -> None:
 
 
 def _set_snapshot(client: Redis, user_id: int, snapshot: Snapshot, *, nx: bool = False) -> None:
-    value = json.dumps(asdict(snapshot), separators=(",", ":"))
-    client.set(snapshot_name(user_id), value, ex=SNAPSHOT_SECONDS, nx=nx)
+    client.set(snapshot_name(user_id), snapshot.encode(), ex=SNAPSHOT_SECONDS, nx=nx)
 
 
 # --- what can be done to a session ----------------------------------------------------------

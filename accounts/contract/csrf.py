@@ -14,7 +14,7 @@ from accounts.contract.errors import CsrfFailed
 class _Check(CsrfViewMiddleware):
     """Django's own check, returning its reason instead of an HTML page."""
 
-    def _reject(self, request: HttpRequest, reason: str) -> str:  # type: ignore[override]
+    def _reject(self, request: HttpRequest, reason: str) -> str:
         return reason
 
 

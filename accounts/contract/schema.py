@@ -1,10 +1,12 @@
 """What does `/api/schema/` say of refusals? The same for every call: one error form."""
 
-from typing import Any
+from typing import Any, Literal
 
 from drf_spectacular.openapi import AutoSchema
 
 from accounts.contract.serializers import ErrorSerializer
+
+Direction = Literal["request", "response"]
 
 REFUSALS = {
     "400": "A value is not right (`invalid`).",
@@ -21,7 +23,7 @@ REFUSALS = {
 class ContractSchema(AutoSchema):
     """drf-spectacular's schema, with the refusals that every call of the contract may give."""
 
-    def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
+    def _get_response_bodies(self, direction: Direction = "response") -> dict[str, Any]:
         bodies = super()._get_response_bodies(direction)
         for status, description in REFUSALS.items():
             if status not in bodies:

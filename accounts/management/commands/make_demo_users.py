@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from accounts.models import User
 
-DEMO_USERS = {
+DEMO_USERS: dict[str, dict[str, Any]] = {
     "ada": {"display_name": "Ada Lovelace", "email": "ada@example.org"},
     "grace": {"display_name": "Grace Hopper", "email": "grace@example.org"},
     "mallory": {"display_name": "Mallory", "email": "mallory@example.org"},
