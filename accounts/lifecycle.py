@@ -29,7 +29,10 @@ def prove_password(request: HttpRequest, *, username: str, password: str, flow: 
         record(Kind.LOGIN_THROTTLED, request, flow=flow)
         raise
     if user is None:
-        record(Kind.LOGIN_FAILED, request, flow=flow)
+        # The owner of the account sees it among the recent activity. The look-up is made for
+        # unknown names too, so that the time tells nothing.
+        owner = User.objects.filter(username=username).values_list("pk", flat=True).first()
+        record(Kind.LOGIN_FAILED, request, flow=flow, user_id=owner)
     assert user is None or isinstance(user, User)
     return user
 

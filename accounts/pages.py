@@ -7,23 +7,21 @@ what to do with a visitor whose request carries no credential.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from math import ceil
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import authenticate
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
+from django.template.defaultfilters import pluralize
 from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
-from django.utils.timesince import timesince
-from django.utils.timezone import now
 from django.views.decorators.cache import never_cache
 from django.views.decorators.vary import vary_on_headers
 from django.views.generic import TemplateView
@@ -33,7 +31,7 @@ from accounts import lifecycle
 from accounts.contract import errors
 from accounts.contract.flow import Device, Flow, Presented
 from accounts.contract.registry import flows
-from accounts.models import AuthEvent, User
+from accounts.models import User
 
 RECENT_EVENTS = 10
 
@@ -84,14 +82,19 @@ class PasswordForm(forms.Form):
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
 
-    def __init__(self, *args: Any, request: HttpRequest, user: User, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, request: HttpRequest, user: User, flow: Flow, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
-        self.request, self.user = request, user
+        self.request, self.user, self.flow = request, user, flow
 
     def clean_current_password(self) -> str:
         password = self.cleaned_data["current_password"]
         name = self.user.get_username()
-        if authenticate(self.request, username=name, password=password) is None:
+        proven = lifecycle.prove_password(
+            self.request, username=name, password=password, flow=self.flow.key
+        )
+        if proven is None:
             raise ValidationError("This is not your current password.")
         return password
 
@@ -233,10 +236,15 @@ class ProfilePage(PersonalPage):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         fresh: dict[str, Any] = {
             "name_form": NameForm(instance=self.user),
-            "password_form": PasswordForm(request=self.request, user=self.user),
-            "events": self.user.auth_events.all()[:RECENT_EVENTS],
+            "password_form": PasswordForm(request=self.request, user=self.user, flow=self.flow),
+            "events": self.recent_events(),
         }
         return super().get_context_data(**{**fresh, **kwargs})
+
+    def recent_events(self) -> QuerySet[AuthEvent]:
+        """What the user would want to notice; the refreshes between would hide it."""
+        noticeable = self.user.auth_events.exclude(kind=AuthEvent.Kind.REFRESH)
+        return noticeable[:RECENT_EVENTS]
 
     def post(self, request: HttpRequest) -> HttpResponseBase:
         if "new_password" in request.POST:
@@ -253,7 +261,7 @@ class ProfilePage(PersonalPage):
         return redirect(self.url("profile"))
 
     def change_password(self, request: HttpRequest) -> HttpResponseBase:
-        form = PasswordForm(request.POST, request=request, user=self.user)
+        form = PasswordForm(request.POST, request=request, user=self.user, flow=self.flow)
         if not form.is_valid():
             return self.render_to_response(self.get_context_data(password_form=form))
         new = form.cleaned_data["new_password"]
@@ -274,11 +282,11 @@ class DeviceRow:
 
     @property
     def takes_effect(self) -> str:
-        """When ending the device bites: "at once", or "within 15 minutes"."""
-        if self.device.ends_within <= 0:
+        """When ending the device bites: "at once", or "within 16 minutes"; never rounded down."""
+        minutes = ceil(self.device.ends_within / 60)
+        if minutes == 0:
             return "at once"
-        until = now() + timedelta(seconds=self.device.ends_within)
-        return f"within {timesince(now(), until, depth=1)}"
+        return f"within {minutes} minute{pluralize(minutes)}"
 
 
 class DevicesPage(PersonalPage):

@@ -28,7 +28,7 @@ def limits(request: HttpRequest | None, username: str) -> list[Limit]:
 
     The account's name is digested: user names do not belong into key listings.
     """
-    account = sha256(username.strip().casefold().encode()).hexdigest()[:32]
+    account = sha256(username.strip().casefold().encode(errors="replace")).hexdigest()[:32]
     found = [Limit(f"login-limit:account:{account}", settings.LOGIN_LIMIT_ACCOUNT)]
     if request is not None:
         network = sha256(client_network(request).encode()).hexdigest()[:32]

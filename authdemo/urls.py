@@ -27,5 +27,8 @@ urlpatterns = [
     path("admin/", admin.site.urls),
 ]
 
+handler404 = "accounts.pages.not_found"
+handler500 = "accounts.pages.server_error"
+
 if settings.LAB:
     urlpatterns += [path("lab/", include("lab.urls"))]

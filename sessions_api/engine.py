@@ -93,7 +93,11 @@ class SessionStore(SessionBase):
             return store.why_gone(session_id)
         if time.time() >= record.absolute_end:
             return CredentialExpired("absolute lifetime is over")
-        if user_of(session_id) == ANONYMOUS:
+        user_id = user_of(session_id)
+        if record.data.get(SESSION_KEY) != (str(user_id) if user_id != ANONYMOUS else None):
+            # Threat: a record moved under another user's id would borrow that user's snapshot.
+            return CredentialInvalid("record and id name different users")
+        if user_id == ANONYMOUS:
             return None
         if snapshot is None or not snapshot.is_active or snapshot.epoch != record.epoch:
             return CredentialRevoked("epoch, inactive or deleted")

@@ -13,7 +13,7 @@ from accounts.models import User
 from sessions_api import store
 from sessions_api.authentication import Authentication
 from sessions_api.engine import SessionStore, session_of
-from sessions_api.records import ANONYMOUS, user_of
+from sessions_api.records import ANONYMOUS, GONE, user_of
 
 
 class Flow(contract.Flow):
@@ -67,7 +67,8 @@ class Flow(contract.Flow):
         store.end_sessions(user.pk)
 
     def user_changed(self, user_id: int) -> None:
-        store.refresh_snapshot(user_id)
+        if store.refresh_snapshot(user_id) == GONE:
+            store.end_sessions(user_id)
 
     def devices(self, user_id: int) -> list[Device]:
         return [

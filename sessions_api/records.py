@@ -137,5 +137,14 @@ class Snapshot:
     def encode(self) -> str:
         return json.dumps(asdict(self), separators=(",", ":"))
 
+    @classmethod
+    def decode(cls, raw: bytes | None) -> Snapshot | None:
+        """The snapshot; None if it is missing, or not one of ours: then the row is read again."""
+        try:
+            return cls(**json.loads(raw)) if raw else None
+        except (ValueError, TypeError, RecursionError):
+            logger.error("a snapshot of a user is not readable")
+            return None
+
 
 GONE = Snapshot(epoch=0, is_active=False, is_staff=False, is_superuser=False)

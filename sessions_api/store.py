@@ -17,7 +17,6 @@ The session id itself stands nowhere: a listing of the keys opens nothing.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -128,7 +127,7 @@ def read(session_id: str) -> tuple[bytes | None, Record | None, Snapshot | None]
     record = decode(raw) if raw is not None else None
     if record is None or user_id == ANONYMOUS:
         return raw, record, None
-    return raw, record, Snapshot(**json.loads(user)) if user else refresh_snapshot(user_id)
+    return raw, record, Snapshot.decode(user) or refresh_snapshot(user_id)
 
 
 def write_new(session_id: str, record: Record) -> bool:
@@ -271,7 +270,7 @@ def live_records(user_id: int) -> list[tuple[str, Record]]:
             return []
         names = [session_key_name(user_id, digest) for digest in digests]
         *raws, user = client.mget([*names, snapshot_name(user_id)])
-    snapshot = Snapshot(**json.loads(user)) if user else refresh_snapshot(user_id)
+    snapshot = Snapshot.decode(user) or refresh_snapshot(user_id)
     records = [(d, decode(raw)) for d, raw in zip(digests, raws, strict=True) if raw]
     return [
         (digest, record)

@@ -106,6 +106,7 @@ CODES = {
     exceptions.NotAuthenticated: ("not_authenticated", NotAuthenticated.default_detail),
     exceptions.PermissionDenied: ("permission_denied", "You may not do this."),
     exceptions.NotFound: ("not_found", "There is nothing here."),
+    exceptions.ParseError: ("invalid", "The body is not valid JSON."),
 }
 
 

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.contrib.auth import authenticate
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError as PasswordError
 from django.db import transaction
@@ -186,7 +185,10 @@ class PasswordView(ContractView):
         user = self.current_user()
         current = values.validated_data["current_password"]
         new = values.validated_data["new_password"]
-        if authenticate(request._request, username=user.username, password=current) is None:
+        proven = lifecycle.prove_password(
+            request._request, username=user.username, password=current, flow=self.flow.key
+        )
+        if proven is None:
             raise ValidationError({"current_password": ["This is not your current password."]})
         try:
             validate_password(new, user)
