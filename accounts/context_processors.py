@@ -11,7 +11,7 @@ DEMO_USERS = ("ada", "grace", "mallory")
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
-    """`flows`, `demo_users` (none outside the lab) and `cookie_prefix`, for base.html and the pages.
+    """`flows`, `demo_users` (none outside the lab) and `cookie_prefix`, for all templates.
 
     Reads no store: the page that says "Redis is not running" is rendered with it too.
     """

@@ -31,7 +31,7 @@ from accounts import lifecycle
 from accounts.contract import errors
 from accounts.contract.flow import Device, Flow, Presented
 from accounts.contract.registry import flows
-from accounts.models import User
+from accounts.models import AuthEvent, User
 
 RECENT_EVENTS = 10
 

@@ -28,23 +28,24 @@ class BrowsableAPIRenderer(renderers.BrowsableAPIRenderer):
     """The page of one call, for `Accept: text/html`."""
 
     def get_context(
-        self, data: Any, accepted_media_type: str, renderer_context: Mapping[str, Any]
+        self, data: Any, accepted_media_type: str | None, renderer_context: Mapping[str, Any]
     ) -> dict[str, Any]:
         view, request = renderer_context["view"], renderer_context["request"]
         response = renderer_context["response"]
+        renderer = self.get_default_renderer(view)
+        assert renderer is not None
         flow = getattr(view, "flow", None)
         refused = response.status_code == status.HTTP_401_UNAUTHORIZED
         self.accepted_media_type, self.renderer_context = accepted_media_type, renderer_context
         return {
             "flow": flow,
             "name": self.get_name(view),
-            "description": view.get_view_description(html=True),
+            # Docstrings mark code with backticks, so that every second part of one is code.
+            "description": view.get_view_description().split("`"),
             "request": request,
             "response": response,
             "response_headers": dict(sorted(response.items())),
-            "content": self.get_content(
-                self.get_default_renderer(view), data, accepted_media_type, renderer_context
-            ),
+            "content": self.get_content(renderer, data, accepted_media_type, renderer_context),
             "code": data.get("code", "") if refused and isinstance(data, dict) else "",
             "calls": calls(flow, request) if flow else [],
             "items": items(data, request),

@@ -4,9 +4,10 @@
  * which flow it is: what differs is in the flow's own flow.js.
  */
 
-const EXCHANGES_KEPT = 8;
+const EXCHANGES_KEPT = 6;
+const ENTRIES_SHOWN = 4;
 const REQUEST_HEADERS = ["Authorization", "X-CSRFToken", "Content-Type"];
-const RESPONSE_HEADERS = ["content-type", "www-authenticate", "retry-after", "cache-control"];
+const RESPONSE_HEADERS = ["Content-Type", "WWW-Authenticate", "Retry-After", "Cache-Control"];
 
 // What a person does next. The server's `detail` says what happened, these say what to do.
 const NEXT = {
@@ -150,7 +151,8 @@ class Column {
 
     async devices() {
       const answer = await this.flow.devices();
-      this.report(answer, (devices) => `You are logged in on ${devices.length} device(s), both flows together.`);
+      const many = (count) => (count === 1 ? "one device" : `${count} devices, both flows together`);
+      this.report(answer, (devices) => `You are logged in on ${many(devices.length)}.`);
       if (answer.ok) this.showDevices(answer.body);
     },
 
@@ -276,7 +278,10 @@ class Column {
           : el("p", { className: "hint" }, "dropped in ", countdown(Date.now() + entry.expires_in * 1000)),
       ),
     );
-    panel.replaceChildren(el("ul", { className: "holdings" }, ...rows));
+    const list = (some) => el("ul", { className: "holdings" }, ...some);
+    const rest = rows.slice(ENTRIES_SHOWN);
+    panel.replaceChildren(list(rows.slice(0, ENTRIES_SHOWN)));
+    if (rest.length) panel.append(el("details", {}, el("summary", {}, `and ${rest.length} more`), list(rest)));
   }
 
   showDevices(devices) {
@@ -292,7 +297,7 @@ class Column {
     const row = el(
       "li",
       { data: { flow: device.flow, device: device.id } },
-      el("span", { className: "tag", data: { flow: device.flow } }, `${icon} ${title}`),
+      el("span", { className: "tag", data: { flow: device.flow } }, drawn(icon), ` ${title}`),
       el(
         "p",
         {},
@@ -325,11 +330,9 @@ class Column {
   wire({ method, url, headers, body, answer }) {
     const path = url.pathname.replace(this.flow.base, "");
     const unseen = this.flow.unseen({ path, answer, cookieHeld: this.flow.loggedIn === true });
-    const sent = REQUEST_HEADERS.filter((name) => headers[name]).map((name) => [name, headers[name]]);
-    const got = RESPONSE_HEADERS.filter((name) => answer.headers[name]).map((name) => [
-      name.replace(/(^|-)[a-z]/g, (letters) => letters.toUpperCase()),
-      answer.headers[name],
-    ]);
+    const sent = REQUEST_HEADERS.filter((name) => headers[name]).map((name) => [name, shortened(headers[name])]);
+    const value = (name) => answer.headers[name.toLowerCase()];
+    const got = RESPONSE_HEADERS.filter(value).map((name) => [name, value(name)]);
     return [
       el("h4", {}, "Request"),
       message(`${method} ${url.pathname}`, sent, unseen.request, masked(body)),
@@ -339,9 +342,20 @@ class Column {
   }
 }
 
+/** A flow's character, hidden from screen readers: its name stands beside it. */
+function drawn(character) {
+  const icon = el("span", { className: "icon" }, character);
+  icon.setAttribute("aria-hidden", "true");
+  return icon;
+}
+
 const hint = (text) => el("p", { className: "hint" }, text);
 
 const code = (value) => el("pre", { tabIndex: 0 }, JSON.stringify(value, null, 2));
+
+/** A token in full stands once on the page, under "What the browser holds". */
+const shortened = (value) =>
+  value.length > 100 ? `${value.slice(0, 24)}…${value.slice(-8)}  (${value.length} characters)` : value;
 
 /** A password was sent in clear, inside TLS; a projector needs not show it. */
 function masked(body) {

@@ -3,8 +3,8 @@
 /* How does a page open when a navigation carries no token? It is asked for twice.
  *
  * The browser follows a link and sends its cookies, nothing else. A flow that authenticates by a
- * token answers 401 with this script in the page; the script asks for the same address once more,
- * with what the flow's client holds, and puts the answer's <main> in place. Forms go the same way.
+ * token answers with this script in the page; the script asks for the same address once more, with
+ * what the flow's client holds, and puts the answer's <main> in place. Forms go the same way.
  * In a flow whose cookie travels by itself there is nothing to repeat, and the same lines still send
  * what an HTML form cannot: PATCH, DELETE and JSON.
  */
@@ -21,12 +21,17 @@ async function visit(method, path, body) {
   const page = answer.body;
   if (!(page instanceof Document)) return complain(answer);
   const { loginUrl } = page.querySelector("main").dataset;
-  if (answer.status === 401 && loginUrl) return location.assign(loginUrl);
+  if (loginUrl) return location.assign(loginUrl); // still nobody: it is the waiting page again
   show(page, answer.url);
 }
 
 /** The token in memory may be older than the cookie: another tab logged in, or changed the password. */
 async function knock(method, path, body) {
+  // After a navigation there is never a token yet: fetch one first, instead of a refusal more.
+  if (client.handsOutTokens && client.token === null) {
+    const refreshed = await client.refresh();
+    if (!refreshed.ok && refreshed.status !== 401) return refreshed;
+  }
   const answer = await client.call(method, path, body, HTML);
   const stale = answer.status === 401 && client.token !== null;
   if (!stale || !(await client.refresh()).ok) return answer;
