@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from accounts import health
@@ -11,6 +12,7 @@ from accounts.pages import HomePage
 from jwt_api import urls as jwt_api
 from jwt_api.views import JwksView
 from sessions_api import urls as sessions_api
+from sessions_api.pages import LogoutPage
 
 urlpatterns = [
     path("", HomePage.as_view(), name="home"),
@@ -24,6 +26,13 @@ urlpatterns = [
     path(".well-known/jwks.json", JwksView.as_view(), name="jwks"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    # The admin has no door of its own: it logs in and out by the sessions flow's pages, where
+    # attempts are counted and everything is recorded.
+    path(
+        "admin/login/", RedirectView.as_view(pattern_name="sessions_pages:login", query_string=True)
+    ),
+    path("admin/logout/", LogoutPage.as_view()),
+    path("admin/password_change/", RedirectView.as_view(pattern_name="sessions_pages:profile")),
     path("admin/", admin.site.urls),
 ]
 
