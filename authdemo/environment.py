@@ -51,7 +51,7 @@ class Environment(environ.Env):
     def database(self, var: str, *, default: str) -> dict[str, Any]:
         """A database URL as Django wants it; errors never show it, since it holds a password."""
         config = self.db_url(var, default=default)
-        if not config.get("ENGINE"):
+        if "." not in config.get("ENGINE", ""):  # it takes an unknown scheme for an engine
             raise ImproperlyConfigured(
                 f"{var} is not the URL of a database, such as postgres://user:password@host/name."
             )
