@@ -9,6 +9,7 @@ what to do with a visitor whose request carries no credential.
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
+from urllib.parse import quote
 
 from django import forms
 from django.contrib import messages
@@ -21,7 +22,7 @@ from django.shortcuts import redirect, render
 from django.template.defaultfilters import pluralize
 from django.urls import reverse
 from django.utils.decorators import method_decorator
-from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.vary import vary_on_headers
 from django.views.generic import TemplateView
@@ -127,7 +128,7 @@ class FlowPage(TemplateView):
 
     def login_url(self) -> str:
         """Where to log in, and to come back from to this page."""
-        return f"{self.url('login')}?{urlencode({'next': self.request.get_full_path()})}"
+        return f"{self.url('login')}?next={quote(self.request.get_full_path())}"
 
     def say_goodbye(self, sentence: str) -> HttpResponse:
         """To the login page, without this flow's cookie."""

@@ -1,0 +1,67 @@
+"""Can everybody use the pages? axe looks at each of them, in both themes."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.steps import TITLES, column, log_in_at_home, log_in_by_form, press
+
+pytestmark = pytest.mark.browser
+
+PUBLIC = ["/", "/api/csrf/"]
+OF_A_FLOW = ["/{key}/login/", "/{key}/logout/", "/{key}/profile/", "/{key}/devices/"]
+OF_AN_API = ["/api/{key}/login/", "/api/{key}/me/", "/api/{key}/devices/"]
+
+
+def complaints(page: Page) -> list[str]:
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{page.url}: {each['id']} {each['nodes'][0]['html'][:120]}"
+        for each in found
+        if each["impact"] in ("serious", "critical")
+    ]
+
+
+@pytest.fixture(params=["light", "dark"])
+def theme(request: pytest.FixtureRequest, page: Page) -> str:
+    page.emulate_media(color_scheme=request.param, reduced_motion="reduce")
+    return request.param
+
+
+def test_public_pages(page: Page, site: str, theme: str) -> None:
+    for path in PUBLIC:
+        page.goto(f"{site}{path}")
+        assert complaints(page) == []
+
+
+def test_error_pages(browser: Browser, site: str, theme: str) -> None:
+    # In a context of its own: the console rightly complains about a 404.
+    page = browser.new_page(color_scheme=theme)
+    page.goto(f"{site}/nothing-here/")
+    assert complaints(page) == []
+    page.context.close()
+
+
+def test_pages_of_a_flow(page: Page, site: str, key: str, theme: str) -> None:
+    log_in_by_form(page, site, key)
+    for path in OF_A_FLOW + OF_AN_API:
+        page.goto(site + path.format(key=key))
+        expect(page.get_by_text("One moment")).to_have_count(0)
+        page.wait_for_load_state("networkidle")
+        assert complaints(page) == []
+
+
+def test_a_busy_home_page(page: Page, site: str, theme: str) -> None:
+    for key in TITLES:
+        log_in_at_home(page, site, key)
+        press(column(page, key), "devices")
+    assert complaints(page) == []
+
+
+def test_a_form_with_errors(page: Page, site: str, key: str, theme: str) -> None:
+    page.goto(f"{site}/{key}/login/")
+    page.get_by_label("Username").fill("ada")
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    assert complaints(page) == []

@@ -1,0 +1,173 @@
+"""Where does the browser keep what it holds? Nowhere that a script could read it tomorrow."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, Request, expect
+
+from accounts.models import AuthEvent
+from jwt_api.tokens import AccessToken
+from tests.browser.steps import (
+    TITLES,
+    client,
+    column,
+    log_in_at_home,
+    log_in_by_form,
+    settled,
+    state,
+)
+
+pytestmark = pytest.mark.browser
+
+READABLE = """async () => ({
+    local: Object.keys(localStorage),
+    session: Object.keys(sessionStorage),
+    databases: (await indexedDB.databases()).map((each) => each.name),
+    caches: await caches.keys(),
+    cookies: document.cookie,
+})"""
+NOTHING: dict[str, Any] = {"local": [], "session": [], "databases": [], "caches": [], "cookies": ""}
+
+
+def refreshes(pages: list[Page]) -> list[Request]:
+    """A list that fills with every refresh that these pages send from now on."""
+    seen: list[Request] = []
+
+    def note(request: Request) -> None:
+        if request.method == "POST" and request.url.endswith("/refresh/"):
+            seen.append(request)
+
+    for page in pages:
+        page.on("request", note)
+    return seen
+
+
+def expire(page: Page) -> None:
+    """Put an expired, otherwise good access token in the place of the one in memory."""
+    claims = client(page, "jwt", "return flow.claims()")
+    token = AccessToken()
+    token.payload.update(claims)
+    token.set_exp(lifetime=timedelta(seconds=-120))
+    client(page, "jwt", f"flow.token = '{token}'")
+
+
+def test_a_script_can_read_nothing_after_login(page: Page, site: str) -> None:
+    for key in TITLES:
+        log_in_at_home(page, site, key)
+    assert page.evaluate(READABLE) == NOTHING
+
+
+def test_a_script_can_read_nothing_on_the_pages(page: Page, site: str, key: str) -> None:
+    log_in_by_form(page, site, key)
+    expect(page.get_by_role("heading", name="Ada")).to_be_visible()
+    assert page.evaluate(READABLE) == NOTHING
+
+
+def test_the_cookies_are_out_of_reach(page: Page, context: BrowserContext, site: str) -> None:
+    for key in TITLES:
+        log_in_at_home(page, site, key)
+    cookies = context.cookies()
+    assert {cookie["name"] for cookie in cookies} == {
+        "__Host-sessionid",
+        "__Host-refresh",
+        "__Host-csrftoken",
+    }
+    assert all(cookie["httpOnly"] and cookie["secure"] for cookie in cookies)
+
+
+def test_a_reload_stays_logged_in(page: Page, site: str, key: str) -> None:
+    log_in_at_home(page, site, key)
+    page.reload()
+    expect(state(settled(column(page, key)))).to_have_text("Logged in as ada")
+
+
+def test_a_reload_loses_the_token_and_refreshes_silently(page: Page, site: str) -> None:
+    log_in_at_home(page, site, "jwt")
+    before = client(page, "jwt", "return flow.token")
+    seen = refreshes([page])
+    page.reload()
+    expect(state(settled(column(page, "jwt")))).to_have_text("Logged in as ada")
+    assert len(seen) == 1
+    assert client(page, "jwt", "return flow.token") not in (None, before)
+
+
+def test_ten_calls_that_meet_an_expired_token_cause_one_refresh(page: Page, site: str) -> None:
+    log_in_at_home(page, site, "jwt")
+    expire(page)
+    seen = refreshes([page])
+    statuses = client(
+        page,
+        "jwt",
+        """const calls = Array.from({ length: 10 }, () => flow.whoami());
+        return (await Promise.all(calls)).map((answer) => answer.status);""",
+    )
+    assert statuses == [200] * 10
+    assert len(seen) == 1
+
+
+def test_two_tabs_that_meet_an_expired_token_stay_logged_in(
+    context: BrowserContext, site: str
+) -> None:
+    tabs = [context.new_page(), context.new_page()]
+    log_in_at_home(tabs[0], site, "jwt")
+    tabs[1].goto(site)
+    settled(column(tabs[1], "jwt"))
+    for tab in tabs:
+        expire(tab)
+    seen = refreshes(tabs)
+    for tab in tabs:
+        client(tab, "jwt", "window.answer = flow.whoami()")
+    assert [tab.evaluate("answer.then(({ status }) => status)") for tab in tabs] == [200, 200]
+    assert len(seen) in (1, 2)
+    assert not AuthEvent.objects.filter(kind=AuthEvent.Kind.REUSE).exists()
+
+
+def test_two_tabs_that_refresh_at_once_stay_logged_in(context: BrowserContext, site: str) -> None:
+    tabs = [context.new_page(), context.new_page()]
+    log_in_at_home(tabs[0], site, "jwt")
+    tabs[1].goto(site)
+    settled(column(tabs[1], "jwt"))
+    for _ in range(5):
+        for tab in tabs:
+            client(tab, "jwt", "window.answer = flow.refresh()")
+        assert all(tab.evaluate("answer.then(({ ok }) => ok)") for tab in tabs)
+    for tab in tabs:
+        assert client(tab, "jwt", "return (await flow.me()).status") == 200
+    assert not AuthEvent.objects.filter(kind=AuthEvent.Kind.REUSE).exists()
+
+
+def test_a_logout_reaches_the_other_tab(context: BrowserContext, site: str, key: str) -> None:
+    tabs = [context.new_page(), context.new_page()]
+    log_in_at_home(tabs[0], site, key)
+    tabs[1].goto(site)
+    expect(state(settled(column(tabs[1], key)))).to_have_text("Logged in as ada")
+    client(tabs[0], key, "await flow.logout()")
+    expect(state(column(tabs[1], key))).to_have_text("Not logged in")
+    assert client(tabs[1], key, "return flow.token") is None
+
+
+def test_a_logout_by_form_reaches_the_tab_that_holds_a_token(
+    context: BrowserContext, site: str
+) -> None:
+    holder, form = context.new_page(), context.new_page()
+    log_in_at_home(holder, site, "jwt")
+    form.goto(f"{site}/jwt/logout/")
+    form.get_by_role("button", name="Log out").click()
+    expect(form.get_by_text("You are logged out.")).to_be_visible()
+    expect(state(column(holder, "jwt"))).to_have_text("Not logged in")
+    assert client(holder, "jwt", "return flow.token") is None
+
+
+def test_a_503_keeps_the_login(page: Page, site: str, key: str) -> None:
+    here = log_in_at_home(page, site, key)
+    body = '{"detail": "The server cannot reach its store.", "code": "store_unavailable"}'
+    page.route(
+        "**/me/",
+        lambda route: route.fulfill(
+            status=503, body=body, headers={"Content-Type": "application/json", "Retry-After": "2"}
+        ),
+    )
+    here.get_by_role("button", name="me", exact=True).click()
+    expect(here.get_by_role("status")).to_contain_text("you are still logged in")
+    expect(state(here)).to_have_text("Logged in as ada")
