@@ -32,7 +32,14 @@ def main() -> None:
         os.environ["LAB"] = "1"
     else:
         bootstrap.require("requirements.txt")
+    from django.conf import settings
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
+
+    try:
+        bool(settings.INSTALLED_APPS)
+    except ImproperlyConfigured as error:
+        sys.exit(f"The configuration is refused: {error}")
 
     if command not in WITHOUT_REDIS and not command.startswith("-"):
         from authdemo.startup import start_redis

@@ -21,6 +21,7 @@ class RedisFacts:
     latency_ms: float = 0.0
     clock_offset_seconds: float = 0.0
     program: str = ""
+    eviction: str = "noeviction"
     problem: str = ""
 
     def __str__(self) -> str:
@@ -76,10 +77,15 @@ def _ask(client: "redis.Redis", where: str) -> RedisFacts:
         clock_offset_seconds=seconds + microseconds / 1_000_000 - (before + after) / 2,
     )
     try:
-        info = client.info("server")
+        info = client.info()
     except NoPermissionError:
         return facts
     except redis.ResponseError:
         return replace(facts, kind="simulated", version="fakeredis")
     version = info.get("valkey_version") or info.get("redis_version", "unknown")
-    return replace(facts, version=str(version), program=info.get("executable", ""))
+    return replace(
+        facts,
+        version=str(version),
+        program=info.get("executable", ""),
+        eviction=info["maxmemory_policy"] if info.get("maxmemory") else "noeviction",
+    )

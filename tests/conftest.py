@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import django
 import pytest
 
 from authdemo import embedded_redis, redis_facts
@@ -62,6 +63,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(lambda: stop_redis(var_dir))
     redis = redis_facts.describe(embedded_redis.url(var_dir))
     config.stash[services_key] = f"database: {database}; Redis: {redis.kind} {redis.version}"
+    # pytest-django sets Django up before this conftest is read, or else not at all.
+    django.setup()
 
 
 def stop_redis(var_dir: Path) -> None:
@@ -73,7 +76,15 @@ def pytest_report_header(config: pytest.Config) -> str:
     return config.stash[services_key]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--postgres"):
+        once = [item for item in items if item.get_closest_marker("once")]
+        items[:] = [item for item in items if item not in once]
+        config.hook.pytest_deselected(items=once)
+    skip_without_browser(items)
+
+
+def skip_without_browser(items: list[pytest.Item]) -> None:
     """Skip the browser tests by name where there is no browser; in CI that is an error."""
     wanted = [item for item in items if item.get_closest_marker("browser")]
     if not wanted or find_browser():

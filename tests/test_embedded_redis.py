@@ -15,6 +15,8 @@ import redis
 from authdemo import embedded_redis, redis_facts
 from authdemo.embedded_redis import Binary, EmbeddedRedisError, ensure_running, release
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).resolve().parent.parent
 USER = """
 import sys

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.core.cache import caches
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connections
+from django.db import OperationalError, connections
 from rich.console import Console
 
 from accounts.management.commands.make_demo_users import DEMO_USERS, demo_password
@@ -127,7 +127,10 @@ def set_up() -> redis_facts.RedisFacts:
     redis = redis_facts.describe(settings.CACHES["auth"]["LOCATION"])
     if redis.kind == "none":
         raise CommandError(f"REDIS_URL: {redis}.")
-    call_command("migrate", interactive=False, verbosity=0)
+    try:
+        call_command("migrate", interactive=False, verbosity=0)
+    except OperationalError as error:
+        raise CommandError(f"The database cannot be used: {error}") from error
     call_command("collectstatic", interactive=False, verbosity=0)
     with open(os.devnull, "w") as quiet:
         call_command("make_demo_users", stdout=quiet)

@@ -1,0 +1,35 @@
+# Every target sets up what it needs: Python 3.11 or newer and make are enough.
+PYTHON ?= python3
+# Extra arguments for pytest, for example: make test ARGS="-k refresh"
+ARGS ?=
+IN_ENVIRONMENT := $(PYTHON) -m authdemo.bootstrap tests/requirements.txt
+# What `check --deploy` looks at: production settings, nothing of this checkout's own.
+PRODUCTION = ENV_FILE=/dev/null VAR_DIR=$$(mktemp -d) DEBUG=0 LAB=0 HTTPS=1 COOKIE_SECURE=1 \
+	ALLOWED_HOSTS=www.example.com REDIS_URL=redis://redis:6379/0
+
+.PHONY: help run test check doctor clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## set up and serve on http://127.0.0.1:8000 (another port: PORT=8001 make run)
+	@$(PYTHON) manage.py demo
+
+test: ## run every test, on SQLite and on PostgreSQL
+	$(IN_ENVIRONMENT) -m pytest $(ARGS)
+	$(IN_ENVIRONMENT) -m pytest --postgres $(ARGS)
+
+check: ## style, types, migrations, and the system checks of production
+	$(IN_ENVIRONMENT) -m ruff check
+	$(IN_ENVIRONMENT) -m ruff format --check
+	$(IN_ENVIRONMENT) -m mypy .
+	$(IN_ENVIRONMENT) manage.py makemigrations --check --dry-run
+	$(IN_ENVIRONMENT) manage.py check --fail-level WARNING
+	$(PRODUCTION) $(IN_ENVIRONMENT) manage.py check --deploy --fail-level WARNING
+
+doctor: ## say what is wrong with this installation, and what mends it
+	@$(PYTHON) -m authdemo.bootstrap requirements.txt manage.py doctor
+
+clean: ## remove the environment and all caches; your data in var/ are kept
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache htmlcov test-results .coverage
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
