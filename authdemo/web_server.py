@@ -1,6 +1,7 @@
 """Which server answers? gunicorn with several worker processes; on Windows waitress, with one."""
 
 import errno
+import logging
 import os
 import signal
 import socket
@@ -65,6 +66,9 @@ def _serve_with_waitress(listener: socket.socket) -> int:
 if sys.platform != "win32":
     from gunicorn.app.base import BaseApplication
     from gunicorn.arbiter import Arbiter
+    from gunicorn.workers.gthread import ThreadWorker
+
+    STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGQUIT}
 
     class SiteApplication(BaseApplication):
         """The site with gunicorn's settings, none of them from a file or the command line."""
@@ -80,11 +84,33 @@ if sys.platform != "win32":
         def load(self) -> WSGIHandler:
             return load_application()
 
+    class SiteWorker(ThreadWorker):
+        """gunicorn's worker, which hears a stop from its first moment; see `spawn_worker`."""
+
+        def init_signals(self) -> None:
+            super().init_signals()
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+
     class SiteArbiter(Arbiter):
         """gunicorn's master, which ends with its terminal where gunicorn's own would reload."""
 
         def handle_hup(self) -> None:
             raise StopIteration
+
+        def spawn_worker(self) -> int:
+            # Surprise: until a new worker has handlers of its own it runs its master's, which
+            # put a Ctrl-C into a queue that nobody in the worker reads.
+            signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+            try:
+                pid: int = super().spawn_worker()
+            finally:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+            return pid
+
+        def stop(self, graceful: bool = True) -> None:
+            # A request cut off by Ctrl-C is meant; gunicorn would suspect a lack of memory.
+            self.log.error_log.setLevel(logging.CRITICAL)
+            super().stop(graceful)
 
     def _serve_with_gunicorn(listener: socket.socket, workers: int) -> int:
         master = os.getpid()
@@ -105,7 +131,7 @@ if sys.platform != "win32":
         return {
             "bind": f"fd://{listener.detach()}",
             "workers": workers,
-            "worker_class": "gthread",
+            "worker_class": SiteWorker,
             "threads": THREADS_PER_WORKER,
             "backlog": BACKLOG,
             "keepalive": 5,

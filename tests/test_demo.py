@@ -21,7 +21,38 @@ pytestmark = [
 ]
 
 ROOT = Path(__file__).resolve().parent.parent
-Demo = Callable[..., "subprocess.Popen[str]"]
+
+
+class Demo:
+    """A demo started as a terminal does it: in a process group of its own."""
+
+    def __init__(self, output: Path, arguments: tuple[str, ...], environ: dict[str, str]) -> None:
+        self.output = output
+        with output.open("w") as file:
+            self.process = subprocess.Popen(
+                [sys.executable, "manage.py", "demo", *arguments],
+                cwd=ROOT,
+                env=environ,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def url(self) -> str:
+        """Wait until it serves; return its address."""
+        while not (found := re.search(r"is at (http://\S+)\n", self.said())):
+            assert self.process.poll() is None, self.said()
+            time.sleep(0.05)
+        return found[1]
+
+    def said(self) -> str:
+        return self.output.read_text()
+
+    def press_ctrl_c(self) -> None:
+        os.killpg(self.process.pid, signal.SIGINT)
+
+    def wait(self) -> int:
+        return self.process.wait(timeout=20)
 
 
 def processes_of(var_dir: Path) -> set[int]:
@@ -49,45 +80,34 @@ def wait_until_gone(var_dir: Path, seconds: float = 10) -> None:
 
 
 @pytest.fixture
-def start_demo(tmp_path: Path) -> Iterator[Demo]:
-    """Start the demo as a terminal would: in a process group of its own."""
-    started = []
+def start_demo(tmp_path: Path, var_dir: Path) -> Iterator[Callable[..., Demo]]:
+    started: list[Demo] = []
 
-    def start(*arguments: str, **environ: str) -> "subprocess.Popen[str]":
-        demo = subprocess.Popen(
-            [sys.executable, "manage.py", "demo", *(arguments or ("--port", "0"))],
-            cwd=ROOT,
-            env={
+    def start(*arguments: str, **environ: str) -> Demo:
+        demo = Demo(
+            tmp_path / f"output-{len(started)}",
+            arguments or ("--port", "0"),
+            {
                 **os.environ,
                 "DJANGO_SETTINGS_MODULE": "authdemo.settings",
-                "VAR_DIR": str(tmp_path),
+                "VAR_DIR": str(var_dir),
                 "WEB_WORKERS": "2",
                 **environ,
             },
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
         )
         started.append(demo)
         return demo
 
     yield start
     for demo in started:
-        demo.kill()
-        demo.communicate()
-    wait_until_gone(tmp_path)
+        demo.process.kill()
+        demo.wait()
+    wait_until_gone(var_dir)
 
 
-def read_url(demo: "subprocess.Popen[str]") -> str:
-    """Read what the demo says until it names its address."""
-    assert demo.stdout is not None
-    lines = []
-    for line in demo.stdout:
-        lines.append(line)
-        if found := re.search(r"is at (http://\S+)", line):
-            return found[1]
-    raise AssertionError("".join(lines))
+@pytest.fixture
+def var_dir(tmp_path: Path) -> Path:
+    return tmp_path / "var"
 
 
 def log_in(url: str) -> httpx.Response:
@@ -104,81 +124,88 @@ def log_in(url: str) -> httpx.Response:
         )
 
 
-def test_it_says_what_it_started_and_ctrl_c_ends_all_of_it(
-    start_demo: Demo, tmp_path: Path
-) -> None:
+def test_it_says_what_it_started_and_ctrl_c_ends_all_of_it(start_demo, var_dir: Path) -> None:
     demo = start_demo()
-    url = read_url(demo)
+    url = demo.url()
     assert log_in(url).status_code == 200
-    # the master, two workers (of which one may be late), Redis and its supervisor
-    while len(processes_of(tmp_path)) < 5:
-        time.sleep(0.05)
-    os.killpg(demo.pid, signal.SIGINT)
-    said, _ = demo.communicate(timeout=15)
-    assert demo.returncode == 0
-    assert processes_of(tmp_path) == set()
+    # The master, two workers (of which one may be late), Redis and its supervisor.
+    while len(processes_of(var_dir)) < 5:
+        time.sleep(0.01)
+    demo.press_ctrl_c()
+    assert demo.wait() == 0
+    assert processes_of(var_dir) == set()
+    said = demo.said()
     assert "Traceback" not in said
-    assert said.splitlines()[-1] == f"Stopped. Your data are kept in {tmp_path}/."
+    assert said.splitlines()[-1] == f"Stopped. Your data are kept in {var_dir}/."
     for expected in ("Redis      real, version ", "ada-demo-password", f"{url}/jwt/login/"):
         assert expected in said
 
 
-def test_a_second_start_keeps_the_data(start_demo: Demo, tmp_path: Path) -> None:
+def test_a_second_start_keeps_the_data(start_demo) -> None:
     first = start_demo()
-    answer = log_in(read_url(first))
-    cookies = answer.headers.get_list("set-cookie")
-    session = next(c for c in cookies if "sessionid=" in c).partition(";")[0]
-    first.terminate()
-    assert first.wait(timeout=15) == 0
-    second = start_demo()
-    url = read_url(second)
+    cookies = log_in(first.url()).headers.get_list("set-cookie")
+    session = next(cookie for cookie in cookies if "sessionid=" in cookie).partition(";")[0]
+    first.process.terminate()
+    assert first.wait() == 0
+    url = start_demo().url()
     assert httpx.get(f"{url}/api/sessions/me/", headers={"Cookie": session}).status_code == 200
 
 
-def test_killing_the_master_leaves_nothing(start_demo: Demo, tmp_path: Path) -> None:
+def test_ctrl_c_is_heard_at_any_moment_of_the_start(start_demo, var_dir: Path) -> None:
     demo = start_demo()
-    httpx.get(f"{read_url(demo)}/healthz")
-    demo.kill()
-    wait_until_gone(tmp_path)
+    demo.url()
+    for worker in range(1, 3):
+        while len(processes_of(var_dir)) < 3 + worker:
+            time.sleep(0.001)
+    demo.press_ctrl_c()
+    before = time.monotonic()
+    assert demo.wait() == 0
+    assert time.monotonic() - before < 2.5, "a worker did not hear it and had to be killed"
 
 
-def test_closing_the_terminal_ends_it(start_demo: Demo, tmp_path: Path) -> None:
+def test_killing_the_master_leaves_nothing(start_demo, var_dir: Path) -> None:
     demo = start_demo()
-    httpx.get(f"{read_url(demo)}/healthz")
-    demo.send_signal(signal.SIGHUP)
-    assert demo.wait(timeout=15) == 0
-    assert processes_of(tmp_path) == set()
+    httpx.get(f"{demo.url()}/healthz")
+    demo.process.kill()
+    wait_until_gone(var_dir)
 
 
-def test_ctrl_c_while_setting_up_ends_calmly(start_demo: Demo, tmp_path: Path) -> None:
+def test_closing_the_terminal_ends_it(start_demo, var_dir: Path) -> None:
     demo = start_demo()
-    while not (tmp_path / "demo.lock").exists():
+    httpx.get(f"{demo.url()}/healthz")
+    demo.process.send_signal(signal.SIGHUP)
+    assert demo.wait() == 0
+    assert processes_of(var_dir) == set()
+
+
+def test_ctrl_c_while_setting_up_ends_calmly(start_demo, var_dir: Path) -> None:
+    demo = start_demo()
+    while not (var_dir / "demo.lock").exists():
         time.sleep(0.01)
     time.sleep(0.3)
-    os.killpg(demo.pid, signal.SIGINT)
-    said, _ = demo.communicate(timeout=15)
-    assert demo.returncode == 0
-    assert "Traceback" not in said
-    wait_until_gone(tmp_path)
+    demo.press_ctrl_c()
+    assert demo.wait() == 0
+    assert "Traceback" not in demo.said()
+    wait_until_gone(var_dir)
 
 
-def test_a_second_demo_is_sent_to_the_first(start_demo: Demo) -> None:
+def test_a_second_demo_is_sent_to_the_first(start_demo) -> None:
     first = start_demo()
-    url = read_url(first)
-    said, _ = start_demo().communicate(timeout=15)
-    assert said == (
-        f"CommandError: The demo of this checkout already runs at {url} (process {first.pid}). "
-        "Stop it there with Ctrl-C.\n"
+    url = first.url()
+    second = start_demo()
+    assert second.wait() == 1
+    assert second.said() == (
+        f"CommandError: The demo of this checkout already runs at {url} "
+        f"(process {first.process.pid}). Stop it there with Ctrl-C.\n"
     )
 
 
-def test_a_taken_port_is_named(start_demo: Demo) -> None:
+def test_a_taken_port_is_named(start_demo) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         demo = start_demo("--verbosity", "1", PORT=str(port))
-        said, _ = demo.communicate(timeout=15)
-    assert demo.returncode == 1
-    assert said == (
+        assert demo.wait() == 1
+    assert demo.said() == (
         f"CommandError: Port {port} is taken by another program. "
         f"Choose another: PORT={port + 1} make run\n"
     )
@@ -197,18 +224,16 @@ def test_without_the_lab_there_is_no_demo(settings: Settings) -> None:
         call_command("demo", skip_checks=True)
 
 
-def test_a_redis_that_does_not_answer_is_named(start_demo: Demo) -> None:
+def test_a_redis_that_does_not_answer_is_named(start_demo) -> None:
     demo = start_demo(REDIS_URL="redis://:secret@127.0.0.1:1/0")
-    said, _ = demo.communicate(timeout=15)
-    assert demo.returncode == 1
-    assert "CommandError: REDIS_URL: no answer at redis://127.0.0.1:1/0" in said
-    assert "secret" not in said
-    assert "Traceback" not in said
+    assert demo.wait() == 1
+    assert "CommandError: REDIS_URL: no answer at redis://127.0.0.1:1/0" in demo.said()
+    assert "secret" not in demo.said()
+    assert "Traceback" not in demo.said()
 
 
-def test_a_refused_setting_is_one_sentence(start_demo: Demo) -> None:
+def test_a_refused_setting_is_one_sentence(start_demo) -> None:
     demo = start_demo(WEB_WORKERS="many")
-    said, _ = demo.communicate(timeout=15)
-    assert demo.returncode == 1
-    assert said.startswith("The configuration is refused: WEB_WORKERS")
-    assert said.count("\n") == 1
+    assert demo.wait() == 1
+    assert demo.said().startswith("The configuration is refused: WEB_WORKERS")
+    assert demo.said().count("\n") == 1
