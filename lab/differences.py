@@ -59,6 +59,63 @@ DIFFERENCES = (
             "jwt": "Its authority is a header, which no other site can set.",
         },
     ),
+    Difference(
+        key="token_in_the_body",
+        question="Does a script get a token to send (`credential.token`)?",
+        answers={"sessions": False, "jwt": True},
+        because={
+            "sessions": "The cookie says it all, and no script ever sees it.",
+            "jwt": "The access token is sent in a header, which only a script can do.",
+        },
+    ),
+    Difference(
+        key="cookie_name",
+        question="Which HttpOnly cookie holds the long-lived secret?",
+        answers={"sessions": "__Host-sessionid", "jwt": "__Host-refresh"},
+        because={
+            "sessions": "The session id; every request needs it.",
+            "jwt": "The refresh token; only `refresh` and `logout` need it.",
+        },
+    ),
+    Difference(
+        key="cookie_samesite",
+        question="Does that cookie come along when another site links here (`SameSite`)?",
+        answers={"sessions": "Lax", "jwt": "Strict"},
+        because={
+            "sessions": "Who follows a link from an e-mail should find themselves logged in.",
+            "jwt": "Nobody follows a link to `refresh`.",
+        },
+    ),
+    Difference(
+        key="lives_on_after_reuse",
+        question="Does the honest client stay logged in when a refreshed-away secret comes late?",
+        answers={"sessions": True, "jwt": False},
+        because={
+            "sessions": "The old id opens nothing, so that its holder has gained nothing.",
+            "jwt": "Nobody can tell which of the two clients is the thief, so both are out.",
+        },
+    ),
+    Difference(
+        key="lives_on_without_redis",
+        question="Which calls succeed while Redis is away?",
+        answers={
+            "sessions": (),
+            "jwt": ("refresh", "whoami", "me", "rename", "logout"),
+        },
+        because={
+            "sessions": "Everything that a session id means stands in Redis.",
+            "jwt": "Redis counts the logins and holds the other flow's devices, and that is all.",
+        },
+    ),
+    Difference(
+        key="lives_on_without_database",
+        question="Which calls succeed while the database is away?",
+        answers={"sessions": ("whoami",), "jwt": ("whoami",)},
+        because={
+            "sessions": "Roles come from the user's snapshot in Redis.",
+            "jwt": "Roles stand in the access token.",
+        },
+    ),
 )
 
 

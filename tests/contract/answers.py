@@ -1,0 +1,130 @@
+"""What does the contract answer? The shapes of design section 4, one helper for every refusal."""
+
+import copy
+from http.cookies import Morsel, SimpleCookie
+from typing import Any
+
+import httpx
+
+from accounts.client import FlowClient
+from accounts.contract.registry import flows
+from lab.differences import difference
+
+PROFILE = {"id", "username", "display_name", "email", "roles", "date_joined", "last_login"}
+CREDENTIAL = {"scheme", "token", "expires_in"}
+DEVICE = {
+    "id",
+    "flow",
+    "created",
+    "last_seen",
+    "expires",
+    "ip",
+    "user_agent",
+    "current",
+    "ends_within",
+}
+CODES = {
+    "bad_login",
+    "not_authenticated",
+    "credential_invalid",
+    "credential_expired",
+    "credential_revoked",
+    "credential_reused",
+    "csrf_failed",
+    "permission_denied",
+    "not_found",
+    "invalid",
+    "throttled",
+    "store_unavailable",
+}
+
+
+def assert_refused(
+    response: httpx.Response, status: int, code: str, *, fields: set[str] | None = None
+) -> None:
+    """The one error form of the contract; `fields` are those that a validation complains of."""
+    assert response.headers["content-type"] == "application/json", response.text[:200]
+    body = response.json()
+    assert (response.status_code, body["code"]) == (status, code), body
+    assert code in CODES
+    assert body.keys() == {"detail", "code"} | ({"errors"} if fields else set())
+    assert set(body.get("errors", {})) == (fields or set())
+    assert body["detail"].endswith("."), "one calm sentence"
+    assert "no-store" in response.headers["cache-control"]
+    assert ("www-authenticate" in response.headers) == (status == 401)
+    assert ("retry-after" in response.headers) == (status in (429, 503))
+    assert int(response.headers.get("retry-after", 1)) >= 1
+    if status == 401:
+        assert_challenge(response, code)
+
+
+def assert_challenge(response: httpx.Response, code: str) -> None:
+    """RFC 6750, section 3: a request without a credential is told the scheme and no error."""
+    challenge = response.headers["www-authenticate"]
+    scheme = registered(response.request.url.path.split("/")[2]).scheme
+    assert challenge.startswith(f"{scheme} realm=")
+    assert ('error="invalid_token"' in challenge) == code.startswith("credential_")
+
+
+def registered(key: str) -> Any:
+    """The flow of that key."""
+    return next(flow for flow in flows() if flow.key == key)
+
+
+def assert_credential(credential: dict[str, Any], flow: str) -> None:
+    assert credential.keys() == CREDENTIAL
+    assert credential["scheme"] == registered(flow).scheme
+    assert isinstance(credential["token"], str) == difference("token_in_the_body", flow)
+    assert type(credential["expires_in"]) is int
+    assert credential["expires_in"] > 0
+
+
+def assert_logged_in(client: FlowClient) -> None:
+    assert client.send("GET", "whoami/").status_code == 200
+
+
+def assert_ended(copy_of_client: FlowClient) -> None:
+    """Revoked: the next request is refused as soon as the flow promises, and nothing renews it."""
+    answer = copy_of_client.send("GET", "whoami/")
+    assert answer.status_code == difference("whoami_after_logout", copy_of_client.flow)
+    renewed = copy_of_client.send("POST", "refresh/")
+    assert_refused(renewed, 401, "credential_revoked")
+    assert secret_of(copy_of_client), "a refusal is not a logout: the cookie is not touched"
+
+
+def secret_of(client: FlowClient) -> str:
+    """The text that the browser holds in the flow's HttpOnly cookie."""
+    name = str(difference("cookie_name", client.flow))
+    return next(cookie.value or "" for cookie in client.http.cookies.jar if cookie.name == name)
+
+
+def steal(client: FlowClient, into: FlowClient) -> FlowClient:
+    """Copy all that a browser holds into another one, which never lets it expire."""
+    for cookie in client.http.cookies.jar:
+        stolen = copy.copy(cookie)
+        stolen.expires, stolen.discard = None, True
+        into.http.cookies.jar.set_cookie(stolen)
+    into.token = client.token
+    return into
+
+
+def holding(client: FlowClient, *, secret: str, token: str | None) -> FlowClient:
+    """Give a browser another text for the flow's cookie, and another access token beside it."""
+    client.fetch_csrf_token()
+    held = {cookie.name: cookie.value or "" for cookie in client.http.cookies.jar}
+    held[str(difference("cookie_name", client.flow))] = secret
+    # From here on these headers are sent as they stand, instead of what the jar holds.
+    headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in held.items())}
+    if token is not None:
+        headers["Authorization"] = f"Bearer {token}"
+    client.http.headers = httpx.Headers(headers, encoding="utf-8")
+    client.token = None
+    return client
+
+
+def set_cookies(response: httpx.Response) -> dict[str, Morsel[str]]:
+    """The cookies that a response sets or deletes, with their attributes."""
+    found: dict[str, Morsel[str]] = {}
+    for header in response.headers.get_list("set-cookie"):
+        found.update(SimpleCookie(header))
+    return found

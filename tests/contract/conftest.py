@@ -1,0 +1,191 @@
+"""Against what does the contract suite run? The application in this process, or any deployment.
+
+    pytest tests/contract
+    pytest tests/contract --base-url https://… --contract-user NAME:PASSWORD \\
+        --contract-other-user NAME:PASSWORD
+
+Against a deployment, tests that must look inside (database rows, settings, the
+clock) are skipped, each with the name of what cannot be seen from outside.
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from itertools import permutations
+from pathlib import Path
+
+import httpx
+import pytest
+import time_machine
+
+from accounts.client import FlowClient, Refused
+from tests.contract.clock import Clock
+from tests.contract.people import NEW_PASSWORD, Enter, Person, Visit
+from tests.contract.transport import InProcess, keep_connections
+
+pytest.register_assert_rewrite("tests.contract.answers", "tests.contract.costs")
+
+HERE = Path(__file__).parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("contract", "the contract suite, against a deployment (--base-url)")
+    group.addoption("--contract-user", metavar="NAME:PASSWORD", help="a user of the deployment")
+    group.addoption("--contract-other-user", metavar="NAME:PASSWORD", help="and another one")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "inside(what): looks at something that cannot be seen from outside"
+    )
+    users = [config.getoption(name, None) for name in ("contract_user", "contract_other_user")]
+    if any(users) and not (is_live(config) and all(users)):
+        raise pytest.UsageError("--base-url, --contract-user and --contract-other-user: all three")
+
+
+def is_live(config: pytest.Config) -> bool:
+    return bool(config.getoption("base_url")) and bool(config.getoption("contract_user", None))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE not in item.path.parents:
+            continue
+        marker = item.get_closest_marker("inside")
+        if marker and is_live(config):
+            item.add_marker(pytest.mark.skip(reason=f"not seen from outside: {marker.args[0]}"))
+        # Surprise: pytest-django makes test databases only for tests that say so when collected.
+        if not is_live(config) and not item.get_closest_marker("django_db"):
+            item.add_marker(pytest.mark.django_db)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run for every registered flow; a third one is covered as soon as it registers itself."""
+    from accounts.contract.registry import flows
+
+    keys = [flow.key for flow in flows()]
+    if "other_flow" in metafunc.fixturenames:
+        pairs = list(permutations(keys, 2))
+        metafunc.parametrize(("flow", "other_flow"), pairs, indirect=True)
+    elif "flow" in metafunc.fixturenames:
+        metafunc.parametrize("flow", keys, indirect=True)
+
+
+@pytest.fixture
+def flow(request: pytest.FixtureRequest) -> str:
+    """The flow under test."""
+    return request.param
+
+
+@pytest.fixture
+def other_flow(request: pytest.FixtureRequest) -> str:
+    """Any other one."""
+    return request.param
+
+
+@pytest.fixture
+def site(request: pytest.FixtureRequest) -> str:
+    """The URL of what is tested; in this process the database is made ready as well."""
+    if is_live(request.config):
+        return request.config.getoption("base_url")
+    request.getfixturevalue("db")
+    return "http://127.0.0.1"
+
+
+@pytest.fixture
+def transport(request: pytest.FixtureRequest) -> Iterator[httpx.BaseTransport | None]:
+    if is_live(request.config):
+        yield None
+        return
+    with keep_connections():
+        yield InProcess()
+
+
+@pytest.fixture
+def visit(site: str, transport: httpx.BaseTransport | None) -> Iterator[Visit]:
+    """Open a new browser on a flow: no cookies, nobody logged in."""
+    clients = []
+
+    def visit(flow: str) -> FlowClient:
+        client = FlowClient(site, flow, transport=transport)
+        clients.append(client)
+        return client
+
+    yield visit
+    for client in clients:
+        if transport is None:
+            # A deployment shall not keep the devices of a test run.
+            with suppress(Refused, httpx.HTTPError):
+                client.logout()
+        client.http.close()
+
+
+@pytest.fixture
+def guest(visit: Visit, flow: str) -> FlowClient:
+    """A browser in which nobody is logged in."""
+    return visit(flow)
+
+
+@pytest.fixture
+def enter(visit: Visit, flow: str) -> Enter:
+    """Log somebody in, in a browser of their own; by default in the flow under test."""
+
+    def enter(person: Person, in_flow: str = flow) -> FlowClient:
+        client = visit(in_flow)
+        client.login(person.username, person.password)
+        return client
+
+    return enter
+
+
+@pytest.fixture
+def ada(request: pytest.FixtureRequest, site: str) -> Person:
+    """Who uses the site. Of a deployment: `--contract-user`."""
+    return _person(request, "ada", "contract_user")
+
+
+@pytest.fixture
+def grace(request: pytest.FixtureRequest, site: str) -> Person:
+    """Who uses the site as well, and must not notice. Of a deployment: `--contract-other-user`."""
+    return _person(request, "grace", "contract_other_user")
+
+
+@pytest.fixture
+def mallory(request: pytest.FixtureRequest, site: str) -> Person:
+    """Who attacks. Of a deployment, the same user as `grace`: no test uses both."""
+    return _person(request, "mallory", "contract_other_user")
+
+
+def _person(request: pytest.FixtureRequest, name: str, option: str) -> Person:
+    if is_live(request.config):
+        username, _, password = request.config.getoption(option).partition(":")
+        return Person(username, password)
+    from accounts.models import User
+
+    person = Person(name, f"{name}-demo-password")
+    User.objects.create_user(
+        person.username,
+        f"{name}@example.org",
+        person.password,
+        display_name=name.capitalize(),
+    )
+    return person
+
+
+@pytest.fixture
+def new_password(ada: Person, visit: Visit, flow: str) -> Iterator[str]:
+    """A password to change ada's into; a deployment gets the old one back afterwards."""
+    yield NEW_PASSWORD
+    with suppress(Refused):
+        client = visit(flow)
+        client.login(ada.username, NEW_PASSWORD)
+        client.change_password(NEW_PASSWORD, ada.password)
+
+
+@pytest.fixture
+def clock(site: str) -> Iterator[Clock]:
+    """The time of the process and of Redis; it goes on ticking."""
+    from django_redis import get_redis_connection
+
+    with time_machine.travel(datetime.now(UTC), tick=True) as traveller:
+        yield Clock(traveller, get_redis_connection("auth"))

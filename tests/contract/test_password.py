@@ -1,0 +1,101 @@
+"""What does a new password end, and what goes on? `POST password/`."""
+
+import pytest
+
+from accounts.client import FlowClient
+from tests.contract.answers import (
+    assert_credential,
+    assert_ended,
+    assert_logged_in,
+    assert_refused,
+    secret_of,
+    steal,
+)
+from tests.contract.people import Enter, Person, Visit
+
+
+def test_a_new_password_answers_a_credential(
+    enter: Enter, flow: str, ada: Person, new_password: str
+) -> None:
+    body = {"current_password": ada.password, "new_password": new_password}
+    response = enter(ada).send("POST", "password/", body)
+    assert response.status_code == 200
+    assert response.json().keys() == {"credential"}
+    assert_credential(response.json()["credential"], flow)
+
+
+def test_this_client_goes_on(enter: Enter, ada: Person, new_password: str) -> None:
+    client = enter(ada)
+    before = secret_of(client)
+    client.change_password(ada.password, new_password)
+    assert secret_of(client) != before
+    assert client.me()["username"] == ada.username
+    assert [entry["current"] for entry in client.devices()] == [True]
+    client.refresh()
+    client.rename(client.me()["display_name"])
+    assert_logged_in(client)
+
+
+def test_every_other_login_ends_in_both_flows(
+    enter: Enter, visit: Visit, ada: Person, flow: str, other_flow: str, new_password: str
+) -> None:
+    client = enter(ada)
+    others = [steal(enter(ada, key), visit(key)) for key in (flow, other_flow)]
+    client.change_password(ada.password, new_password)
+    for other in others:
+        assert_refused(other.send("GET", "me/"), 401, "credential_revoked")
+        assert_ended(other)
+    assert_logged_in(client)
+
+
+def test_a_copy_of_this_client_from_before_ends_as_well(
+    enter: Enter, guest: FlowClient, ada: Person, new_password: str
+) -> None:
+    """Threat: whoever stole this very login would keep it; one changes a password to be rid of them."""
+    client = enter(ada)
+    stolen = steal(client, guest)
+    client.change_password(ada.password, new_password)
+    assert_refused(stolen.send("GET", "me/"), 401, "credential_revoked")
+    assert_ended(stolen)
+
+
+def test_others_do_not_notice(enter: Enter, ada: Person, grace: Person, new_password: str) -> None:
+    bystander = enter(grace)
+    enter(ada).change_password(ada.password, new_password)
+    assert_logged_in(bystander)
+    bystander.refresh()
+
+
+def test_only_the_new_password_opens(
+    enter: Enter, visit: Visit, ada: Person, flow: str, other_flow: str, new_password: str
+) -> None:
+    enter(ada).change_password(ada.password, new_password)
+    old = {"username": ada.username, "password": ada.password}
+    for key in (flow, other_flow):
+        assert_refused(visit(key).send("POST", "login/", old), 401, "bad_login")
+        visit(key).login(ada.username, new_password)
+
+
+def test_a_wrong_current_password_changes_nothing(
+    enter: Enter, ada: Person, new_password: str
+) -> None:
+    client, other = enter(ada), enter(ada)
+    body = {"current_password": "not-the-password", "new_password": new_password}
+    response = client.send("POST", "password/", body)
+    assert_refused(response, 400, "invalid", fields={"current_password"})
+    assert_logged_in(client)
+    other.refresh()
+    assert_logged_in(enter(ada))
+
+
+@pytest.mark.parametrize("weak", ["short", "qwertyuiop", "98765432109"])
+def test_a_weak_password_is_refused(enter: Enter, ada: Person, weak: str) -> None:
+    client, other = enter(ada), enter(ada)
+    body = {"current_password": ada.password, "new_password": weak}
+    assert_refused(client.send("POST", "password/", body), 400, "invalid", fields={"new_password"})
+    other.refresh()
+
+
+def test_a_password_is_changed_only_by_its_owner(guest: FlowClient, ada: Person) -> None:
+    body = {"current_password": ada.password, "new_password": "seven-swallows"}
+    assert_refused(guest.send("POST", "password/", body), 401, "not_authenticated")
