@@ -6,6 +6,7 @@ in the API. What differs stands in `sessions_api/pages.py` and `jwt_api/pages.py
 what to do with a visitor whose request carries no credential.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
@@ -108,9 +109,15 @@ class PasswordForm(forms.Form):
 # --- the pages of a flow --------------------------------------------------------------------
 
 
-@method_decorator(transaction.non_atomic_requests, name="dispatch")
-@method_decorator(never_cache, name="dispatch")
-@method_decorator(vary_on_headers("Cookie", "Authorization"), name="dispatch")
+# Use cases draw their own transactions (see `ContractView`), and no cache may keep what is private.
+PRIVATE: list[Callable[..., Any]] = [
+    transaction.non_atomic_requests,
+    never_cache,
+    vary_on_headers("Cookie", "Authorization"),
+]
+
+
+@method_decorator(PRIVATE, name="dispatch")
 class FlowPage(TemplateView):
     """A page of one flow."""
 
@@ -193,6 +200,7 @@ class LogoutPage(FlowPage):
         return self.say_goodbye("You are logged out.")
 
 
+@method_decorator(PRIVATE, name="dispatch")
 class PersonalPage(FlowPage):
     """A page about the user who is asking; `presented` and `user` are set before a method runs."""
 
