@@ -22,6 +22,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.shortcuts import redirect, render
 from django.template.defaultfilters import pluralize
 from django.urls import reverse
+from django.utils.cache import add_never_cache_headers
 from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
@@ -340,9 +341,14 @@ def wants_json(request: HttpRequest) -> bool:
 
 def refusal(request: HttpRequest, status: int, code: str, detail: str) -> HttpResponse:
     """One refusal outside of the contract's views: its JSON for the API, its page for a person."""
+    response: HttpResponse
     if wants_json(request):
-        return JsonResponse({"detail": detail, "code": code}, status=status)
-    return render(request, f"errors/{status}.html", {"detail": detail}, status=status)
+        response = JsonResponse({"detail": detail, "code": code}, status=status)
+    else:
+        response = render(request, f"errors/{status}.html", {"detail": detail}, status=status)
+    # Surprise: a 404 without instructions may be cached, and served to the next user.
+    add_never_cache_headers(response)
+    return response
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

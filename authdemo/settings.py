@@ -297,13 +297,10 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 65536
 # --- files, language, logs ------------------------------------------------------------------
 
 STATIC_URL = "/static/"
-STATIC_ROOT = VAR_DIR / "static"
-STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {
-        "BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage",
-    },
-}
+# WhiteNoise serves the files where they lie: nothing has to be collected before a page can be
+# shown. Who serves /static/ by another server names a folder here, and runs collectstatic.
+WHITENOISE_USE_FINDERS = True
+STATIC_ROOT = env.str("STATIC_ROOT", default="") or None
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_I18N = False

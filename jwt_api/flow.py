@@ -39,6 +39,9 @@ class Flow(contract.Flow):
     authentication = Authentication
 
     def issue(self, request: HttpRequest, user: User) -> Credential:
+        # Threat: the cookie of the login so far is about to be overwritten, and a stolen copy of it
+        # would outlive the login that was meant to end it.
+        self.revoke(request)
         family, token = store.start_family(
             user, ip=client_ip(request), user_agent=user_agent(request)
         )

@@ -43,7 +43,6 @@ def pytest_configure(config: pytest.Config) -> None:
     var_dir = Path(tempfile.mkdtemp(prefix="authdemo-tests-"))
     config.stash[var_dir_key] = var_dir
     config.add_cleanup(lambda: shutil.rmtree(var_dir, ignore_errors=True))
-    (var_dir / "static").mkdir()
     for name in re.findall(r"env\.\w+\(\s*\"(\w+)\"", SETTINGS_FILE.read_text()):
         os.environ.pop(name, None)
     os.environ.update(
@@ -57,6 +56,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--postgres"):
         server = start_postgres(var_dir)
         config.add_cleanup(server.stop)
+        # The server goes with the run. Dropping its database first would fail while a thread of
+        # a live server still holds a connection.
+        config.option.reuse_db = True
         os.environ["DATABASE_URL"] = server.url
         database = f"PostgreSQL {server.version}"
     embedded_redis.ensure_running(var_dir)

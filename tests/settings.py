@@ -4,12 +4,10 @@
 """
 
 from authdemo.settings import *  # noqa: F403
-from authdemo.settings import DATABASES, STORAGES, VAR_DIR
+from authdemo.settings import DATABASES, VAR_DIR
 
 # Argon2 is slow on purpose; hundreds of tests log in.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-# The manifest of hashed names is made by collectstatic, which tests do not run.
-STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # Surprise: SQLite's test database is in memory by default, where threads share one
     # connection and no race can be seen.

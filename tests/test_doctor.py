@@ -248,9 +248,11 @@ def test_a_taken_port(settings: Settings, tmp_path: Path) -> None:
 
 
 def test_static_files(settings: Settings, tmp_path: Path) -> None:
+    assert machine.check_static_files().status == "ok"
     settings.STATIC_ROOT = tmp_path
-    assert machine.check_static_files().status == "warning"
-    (tmp_path / "staticfiles.json").touch()
+    assert machine.check_static_files().status == "problem"
+    (tmp_path / "accounts").mkdir()
+    (tmp_path / "accounts" / "style.css").touch()
     assert machine.check_static_files().status == "ok"
 
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from django.conf import settings
+from django.contrib.staticfiles import finders
 
 from authdemo import bootstrap
 from authdemo.browser import find_browser
@@ -18,6 +19,7 @@ from authdemo.web_server import PortError, listen
 
 PIN = re.compile(r"^([\w.-]+)(?:\[\w+\])?==([\w.]+)")
 ROOM_BYTES = 200_000_000
+STATIC_FILES = ("accounts/style.css", "accounts/flow_client.js", "admin/css/base.css")
 
 
 def check_python() -> Finding:
@@ -82,14 +84,20 @@ def _is_this_site(port: int) -> bool:
 
 
 def check_static_files() -> Finding:
-    manifest = settings.STATIC_ROOT / "staticfiles.json"
-    if manifest.exists():
-        return ok("static files", f"collected in {settings.STATIC_ROOT}")
-    return warning(
-        "static files",
-        "not collected yet, so pages cannot be shown",
-        "`make run` does it, or `python manage.py collectstatic`.",
-    )
+    """Look whether the files of each flow's pages are found, and collected where that is asked."""
+    absent = [name for name in STATIC_FILES if finders.find(name) is None]
+    if absent:
+        return problem(
+            "static files", f"missing: {', '.join(absent)}", "Check the project out anew."
+        )
+    folder = settings.STATIC_ROOT
+    if folder and not (Path(folder) / STATIC_FILES[0]).exists():
+        return problem(
+            "static files",
+            f"not collected in {folder}, which STATIC_ROOT names",
+            "Run `python manage.py collectstatic`, or leave STATIC_ROOT empty.",
+        )
+    return ok("static files", f"collected in {folder}" if folder else "served where they lie")
 
 
 def check_browser() -> Finding:

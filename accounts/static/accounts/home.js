@@ -4,10 +4,10 @@
  * which flow it is: what differs is in the flow's own flow.js.
  */
 
-const EXCHANGES_KEPT = 6;
-const ENTRIES_SHOWN = 4;
+const EXCHANGES_KEPT = 5;
+const ENTRIES_SHOWN = 3;
 const REQUEST_HEADERS = ["Authorization", "X-CSRFToken", "Content-Type"];
-const RESPONSE_HEADERS = ["Content-Type", "WWW-Authenticate", "Retry-After", "Cache-Control"];
+const RESPONSE_HEADERS = ["Content-Type", "WWW-Authenticate", "Retry-After"];
 
 // What a person does next. The server's `detail` says what happened, these say what to do.
 const NEXT = {

@@ -118,7 +118,7 @@ def site_url(listener: socket.socket, host: str) -> str:
 
 
 def set_up() -> redis_facts.RedisFacts:
-    """Bring up Redis, the tables, the static files and the demo users."""
+    """Bring up Redis, the tables and the demo users."""
     if not settings.REDIS_URL:
         try:
             embedded_redis.ensure_running(settings.VAR_DIR)
@@ -131,7 +131,6 @@ def set_up() -> redis_facts.RedisFacts:
         call_command("migrate", interactive=False, verbosity=0)
     except OperationalError as error:
         raise CommandError(f"The database cannot be used: {error}") from error
-    call_command("collectstatic", interactive=False, verbosity=0)
     with open(os.devnull, "w") as quiet:
         call_command("make_demo_users", stdout=quiet)
     return redis

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 IMAGES = Path(settings.BASE_DIR) / "docs" / "images"
-WIDTH, HEIGHT = 1440, 1500
+WIDTH, HEIGHT = 1280, 1700
 USER, PASSWORD = "ada", "ada-demo-password"  # the published one of the demo user
 MOST_BYTES = 300_000
 
@@ -89,7 +89,7 @@ def side_by_side(browser: "Browser", url: str, theme: str) -> Iterator["Page"]:
     log_in(page)
     press(page, "jwt", "Log out everywhere")
     log_in(page)
-    for verb in ("whoami", "devices", "me"):
+    for verb in ("devices", "me", "whoami"):
         press(page, "sessions", verb)
         press(page, "jwt", verb)
     # The pointer and the focus are no part of the picture.
