@@ -1,8 +1,10 @@
-"""What must run before this process serves? The embedded Redis, if REDIS_URL names none."""
+"""What must hold before this process serves? A Redis that runs, a configuration that is safe."""
 
 import logging
 
 from django.conf import settings
+from django.core.checks import ERROR, run_checks
+from django.core.exceptions import ImproperlyConfigured
 
 from authdemo import embedded_redis
 
@@ -21,3 +23,13 @@ def start_redis() -> None:
         embedded_redis.ensure_running(settings.VAR_DIR)
     except (embedded_redis.EmbeddedRedisError, OSError) as error:
         logger.error("The embedded Redis is not running: %s", error)
+
+
+def refuse_insecure_configuration() -> None:
+    """Raise `ImproperlyConfigured` with every error that the system checks find.
+
+    Commands run the checks by themselves; a WSGI server does not, and would serve.
+    """
+    errors = [found for found in run_checks() if found.level >= ERROR and not found.is_silenced()]
+    if errors:
+        raise ImproperlyConfigured("\n".join(f"{error.msg} {error.hint or ''}" for error in errors))

@@ -6,7 +6,8 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "authdemo.settings")
 
-from authdemo.startup import start_redis
+from authdemo.startup import refuse_insecure_configuration, start_redis
 
 start_redis()
 application = get_wsgi_application()
+refuse_insecure_configuration()

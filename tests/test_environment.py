@@ -120,3 +120,21 @@ def test_example_file_as_it_stands_is_accepted(tmp_path: Path) -> None:
     )
 
     assert result.returncode == 0, result.stderr
+
+
+def test_web_server_refuses_an_insecure_configuration(tmp_path: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", "import authdemo.wsgi"],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "authdemo.settings",
+            "VAR_DIR": str(tmp_path),
+            "ACCESS_SECONDS": "86400",
+        },
+        capture_output=True,
+        text=True,
+    )
+
+    assert result.returncode != 0
+    assert "access tokens live longer than 15 minutes" in result.stderr

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 IMAGES = Path(settings.BASE_DIR) / "docs" / "images"
-WIDTH, HEIGHT = 1280, 1700
+WIDTH, HEIGHT = 1280, 1640
 USER, PASSWORD = "ada", "ada-demo-password"  # the published one of the demo user
 MOST_BYTES = 300_000
 

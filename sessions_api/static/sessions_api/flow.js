@@ -27,7 +27,7 @@
         {
           name: `${prefix}sessionid`,
           where: "cookie jar",
-          value: "32 random characters that mean nothing; the server looks them up in Redis.",
+          value: "a user number and 256 random bits; what they mean, the server looks up in Redis.",
           flags: ["HttpOnly", "SameSite=Lax", ...(prefix ? ["Secure"] : []), "Path=/"],
           ends: this.ends,
           lesson: "No script can read it, so an XSS cannot carry it away. The browser sends it " +
