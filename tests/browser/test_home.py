@@ -70,12 +70,15 @@ def test_a_refusal_is_said_calmly(page: Page, site: str, key: str) -> None:
 def test_every_exchange_is_shown_with_its_headers(page: Page, site: str, key: str) -> None:
     here = log_in_at_home(page, site, key)
     press(here, "whoami")
-    newest = here.get_by_role("list", name="last exchanges").get_by_role("listitem").first
+    newest = here.get_by_role("list", name="last exchange").get_by_role("listitem")
     expect(newest).to_contain_text(f"GET /api/{key}/whoami/")
     expect(newest).to_contain_text("HTTP 200")
     expect(newest).to_contain_text("Content-Type: application/json")
     expect(newest).to_contain_text("no script sees it")
     expect(newest).to_contain_text('"device"')
+    here.get_by_text("Earlier exchanges").click()
+    earlier = here.get_by_role("list", name="earlier exchanges").get_by_role("listitem")
+    expect(earlier.first).to_contain_text(f"POST /api/{key}/login/")
 
 
 def test_a_second_click_is_not_a_second_login(page: Page, site: str, key: str) -> None:

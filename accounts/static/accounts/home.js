@@ -4,7 +4,7 @@
  * which flow it is: what differs is in the flow's own flow.js.
  */
 
-const EXCHANGES_KEPT = 5;
+const EXCHANGES_KEPT = 12;
 const ENTRIES_SHOWN = 3;
 const REQUEST_HEADERS = ["Authorization", "X-CSRFToken", "Content-Type"];
 const RESPONSE_HEADERS = ["Content-Type", "WWW-Authenticate", "Retry-After"];
@@ -242,14 +242,20 @@ class Column {
           el("span", { className: "hint" }, ` ${thing.where}`),
           thing.ends ? el("span", { className: "left" }, countdown(thing.ends), " left") : null,
         ),
-        el("p", { className: "value" }, thing.value),
+        el("p", { className: "value" }, shortened(thing.value)),
         el("p", {}, ...thing.flags.map((flag) => el("span", { className: "flag" }, flag))),
         el("p", { className: "hint" }, thing.lesson),
       ),
     );
     const claims = this.flow.claims();
     const decoded = claims &&
-      el("details", {}, el("summary", {}, "Decode the access token (no key needed)"), code(claims));
+      el(
+        "details",
+        {},
+        el("summary", {}, "See the token, decoded (no key needed)"),
+        el("p", { className: "value" }, this.flow.token),
+        code(claims),
+      );
     this.part("browser").replaceChildren(
       things.length ? el("ul", { className: "holdings" }, ...things) : hint("Nothing."),
       decoded ?? "",
@@ -313,8 +319,6 @@ class Column {
 
   showExchange(exchange) {
     const { method, url, answer, duration } = exchange;
-    const list = this.part("exchanges");
-    for (const details of list.querySelectorAll("details")) details.open = false;
     const summary = el(
       "summary",
       {},
@@ -322,9 +326,18 @@ class Column {
       el("span", { className: `status ${answer.ok ? "good" : "bad"}` }, String(answer.status || "no answer")),
       el("span", { className: "hint" }, `${duration.toFixed(1)} ms`),
     );
-    list.prepend(el("li", {}, el("details", { open: true }, summary, ...this.wire(exchange))));
+    this.putAside(this.part("newest").querySelector("details"));
+    const shown = el("details", { open: true }, summary, ...this.wire(exchange));
+    this.part("newest").replaceChildren(el("li", {}, shown));
+  }
+
+  putAside(details) {
+    if (!details) return;
+    details.open = false;
+    const list = this.part("earlier").querySelector("ol");
+    list.prepend(details.parentElement);
     while (list.children.length > EXCHANGES_KEPT) list.lastElementChild.remove();
-    this.part("quiet").hidden = true;
+    this.part("earlier").hidden = false;
   }
 
   wire({ method, url, headers, body, answer }) {
@@ -353,9 +366,9 @@ const hint = (text) => el("p", { className: "hint" }, text);
 
 const code = (value) => el("pre", { tabIndex: 0 }, JSON.stringify(value, null, 2));
 
-/** A token in full stands once on the page, under "What the browser holds". */
+/** A token in full stands once on the page, beside what it says when it is decoded. */
 const shortened = (value) =>
-  value.length > 100 ? `${value.slice(0, 24)}…${value.slice(-8)}  (${value.length} characters)` : value;
+  value.length > 100 ? `${value.slice(0, 24)}…${value.slice(-8)}  (${value.length} bytes)` : value;
 
 /** A password was sent in clear, inside TLS; a projector needs not show it. */
 function masked(body) {
@@ -367,7 +380,7 @@ function masked(body) {
 function message(firstLine, seen, unseen, body) {
   const line = ([name, value]) => el("span", { className: "header" }, el("b", {}, `${name}: `), value);
   const hiddenLine = ([name, value]) =>
-    el("span", { className: "header unseen" }, el("b", {}, `${name}: `), value, el("i", {}, " (the browser's own; no script sees it)"));
+    el("span", { className: "header unseen" }, el("b", {}, `${name}: `), value, el("i", {}, " (no script sees it)"));
   return el(
     "pre",
     { tabIndex: 0 },
