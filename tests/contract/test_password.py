@@ -51,7 +51,7 @@ def test_every_other_login_ends_in_both_flows(
 def test_a_copy_of_this_client_from_before_ends_as_well(
     enter: Enter, guest: FlowClient, ada: Person, new_password: str
 ) -> None:
-    """Threat: whoever stole this very login would keep it; one changes a password to be rid of them."""
+    """Threat: whoever stole this very login must not keep it beyond the change."""
     client = enter(ada)
     stolen = steal(client, guest)
     client.change_password(ada.password, new_password)
