@@ -98,8 +98,25 @@ def skip_without_browser(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.skip(reason=reason))
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if skipped_in_ci(session.config) and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     terminalreporter.write_line(f"Ran on {config.stash[services_key]}")
+    for report in skipped_in_ci(config):
+        terminalreporter.write_line(f"Skipped, which CI does not allow: {report.nodeid}", red=True)
+
+
+def skipped_in_ci(config: pytest.Config) -> list[pytest.TestReport]:
+    """Return the tests that CI should have run; from outside (--base-url) some cannot."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if not CI or reporter is None or config.getoption("base_url", None):
+        return []
+    skipped: list[pytest.TestReport] = reporter.stats.get("skipped", [])
+    return skipped
 
 
 @pytest.fixture(autouse=True)

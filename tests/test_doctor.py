@@ -269,7 +269,7 @@ def test_other_versions_than_the_tested(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_missing_packages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine.bootstrap, "missing", lambda file: ["Django"])
+    monkeypatch.setattr("authdemo.bootstrap.missing", lambda file: ["Django"])
     assert machine.check_packages().status == "problem"
 
 
