@@ -44,7 +44,9 @@ class BrowsableAPIRenderer(renderers.BrowsableAPIRenderer):
             "description": view.get_view_description().split("`"),
             "request": request,
             "response": response,
-            "response_headers": dict(sorted(response.items())),
+            # The headers that a client gets who asks for JSON; this page is only a way to show it.
+            "response_headers": dict(sorted(response.items()))
+            | {"Content-Type": renderer.media_type},
             "content": self.get_content(renderer, data, accepted_media_type, renderer_context),
             "code": data.get("code", "") if refused and isinstance(data, dict) else "",
             "calls": calls(flow, request) if flow else [],

@@ -38,6 +38,14 @@ def ada(transactional_db: None) -> "User":
     return User.objects.create_user("ada", password=PASSWORD, display_name="Ada")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _prompt_server() -> None:
+    """Have the live server send at once: Nagle's algorithm costs 40 ms an answer here."""
+    from django.core.servers.basehttp import WSGIRequestHandler
+
+    WSGIRequestHandler.disable_nagle_algorithm = True
+
+
 @pytest.fixture
 def site(live_server: LiveServer, ada: "User", settings: Settings) -> str:
     """The address of a running site where ada has an account, with the lab beside the flows."""

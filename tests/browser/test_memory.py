@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, Request, expect
 
-from accounts.models import AuthEvent
+from accounts.models import AuthEvent, User
 from jwt_api.tokens import AccessToken
 from tests.browser.steps import (
+    PASSWORD,
     TITLES,
     client,
     column,
@@ -135,6 +136,18 @@ def test_two_tabs_that_refresh_at_once_stay_logged_in(context: BrowserContext, s
     for tab in tabs:
         assert client(tab, "jwt", "return (await flow.me()).status") == 200
     assert not AuthEvent.objects.filter(kind=AuthEvent.Kind.REUSE).exists()
+
+
+def test_a_login_as_somebody_else_is_seen_in_the_other_tab(
+    context: BrowserContext, site: str, key: str
+) -> None:
+    User.objects.create_user("grace", password=PASSWORD)
+    tabs = [context.new_page(), context.new_page()]
+    log_in_at_home(tabs[0], site, key)
+    tabs[1].goto(site)
+    settled(column(tabs[1], key))
+    client(tabs[1], key, f"await flow.login('grace', '{PASSWORD}')")
+    expect(state(column(tabs[0], key))).to_have_text("Logged in as grace")
 
 
 def test_a_logout_reaches_the_other_tab(context: BrowserContext, site: str, key: str) -> None:

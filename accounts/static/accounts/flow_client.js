@@ -182,6 +182,7 @@ class FlowClient extends EventTarget {
   hear(message) {
     if (message.over) this.forget();
     else this.hold(message);
+    this.tell("elsewhere"); // another tab may have logged in as somebody else
   }
 
   tell(type, detail = null) {

@@ -57,6 +57,7 @@ class Column {
     this.user = null;
     this.flow.addEventListener("exchange", (event) => this.showExchange(event.detail));
     this.flow.addEventListener("credential", () => this.showHoldings());
+    this.flow.addEventListener("elsewhere", () => this.flow.loggedIn && this.run("me"));
     for (const element of root.querySelectorAll("form[data-verb]")) {
       element.addEventListener("submit", (event) => {
         event.preventDefault();
