@@ -18,6 +18,9 @@ class SessionMiddleware(middleware.SessionMiddleware):
         session_of(request).client = (client_ip(request), user_agent(request))
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        if response.status_code >= 500:
+            # Nothing is known of what was done; the cookie stays, whatever the session says.
+            return response
         try:
             return super().process_response(request, response)
         except SessionInterrupted:
