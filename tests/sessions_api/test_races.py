@@ -1,0 +1,327 @@
+"""Does what was ended stay ended, when something else is under way? (R59, R60, A40, fact 8)
+
+RACE_TRIALS=100 pytest tests/sessions_api/test_races.py runs every race to its full count.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from threading import Barrier, Thread
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.contrib.sessions.backends.base import UpdateError
+from django.db import connections
+from django.test import Client
+from pytest_django import Settings
+
+from accounts.contract.errors import ContractError
+from accounts.models import User
+from sessions_api import store
+from sessions_api.engine import SessionStore
+from sessions_api.flow import flow
+from sessions_api.records import index_name, snapshot_name
+from tests.accounts.racing import at_once, browser, log_in, post, trials
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(900)]
+
+Start = Callable[..., SessionStore]
+
+
+def session_keys(redis: Any) -> list[bytes]:
+    return redis.keys("session:*")
+
+
+def answers(session_id: str) -> bool:
+    """Whether a request with this id would be somebody's."""
+    session = SessionStore(session_id)
+    return session.why_refused() is None and "_auth_user_id" in session
+
+
+def session_id_of(client: Client) -> str:
+    return client.cookies[settings.SESSION_COOKIE_NAME].value
+
+
+def whoami(session_id: str) -> int:
+    return (
+        browser(**{settings.SESSION_COOKIE_NAME: session_id})
+        .get("/api/sessions/whoami/")
+        .status_code
+    )
+
+
+# --- a write and a logout ---------------------------------------------------------------------
+
+
+def test_write_racing_logout_leaves_no_session_alive(ada: User, start: Start, redis: Any) -> None:
+    """R59: stock cache sessions left 788 of 5000 alive. Ours: 0 of 1000."""
+    rounds, writers, alive = 250, 4, 0
+    session_ids = [start(ada).session_key]
+
+    def write(before: Barrier) -> None:
+        session = SessionStore(session_ids[0])
+        session["note"] = "written while the user logs out"
+        before.wait(timeout=30)
+        with suppress(UpdateError):
+            session.save()
+
+    def end(before: Barrier) -> None:
+        session = SessionStore(session_ids[0])
+        assert session.why_refused() is None
+        before.wait(timeout=30)
+        session.flush()
+
+    for _ in range(rounds):
+        before = Barrier(writers + 1)
+        at_once([partial(write, before) for _ in range(writers)] + [partial(end, before)])
+        alive += len(session_keys(redis))
+        session_ids[0] = start(ada).session_key
+    assert alive == 0, f"{rounds * writers} writes"
+
+
+def test_write_that_was_under_way_does_not_bring_the_session_back(
+    ada: User, start: Start, redis: Any
+) -> None:
+    """The same, one step at a time: read, logout, write."""
+    session = start(ada)
+    under_way = SessionStore(session.session_key)
+    under_way["note"] = "late"
+    session.flush()
+    with pytest.raises(UpdateError):
+        under_way.save()
+    assert session_keys(redis) == []
+
+
+def test_write_between_read_and_write_of_a_write_is_not_lost_to_a_logout(
+    ada: User, start: Start, redis: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The logout lands inside of `write_data`, after its GET and before its SET."""
+    session = start(ada)
+    decode = store.decode
+
+    def decode_and_end(raw: bytes) -> Any:
+        monkeypatch.setattr(store, "decode", decode)
+        session.flush()
+        return decode(raw)
+
+    monkeypatch.setattr(store, "decode", decode_and_end)
+    assert store.write_data(session.session_key or "", {"note": "late"}) is False
+    assert session_keys(redis) == []
+
+
+def test_request_under_way_while_its_user_logs_out_is_refused(ada: User, redis: Any) -> None:
+    """A40 over HTTP: the late request changes nothing, and its answer sets no cookie."""
+    client = browser()
+    log_in(client, "sessions")
+    session_id = session_id_of(client)
+    request_under_way = SessionStore(session_id)
+    request_under_way["note"] = "late"
+    assert post(client, "/api/sessions/logout/").status_code == 204
+    with pytest.raises(UpdateError):
+        request_under_way.save()
+    assert whoami(session_id) == 401
+    assert session_keys(redis) == []
+
+
+def test_touch_racing_a_write_keeps_what_was_written(
+    ada: User, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Noting "seen now" must not put back data that was read before somebody wrote."""
+    session = start(ada)
+    session_id = session.session_key or ""
+    raw, record, _ = store.read(session_id)
+    assert raw is not None
+    assert record is not None
+    store.write_data(session_id, {**record.data, "note": "written meanwhile"})
+    store.touch(session_id, raw, record)
+    assert SessionStore(session_id)["note"] == "written meanwhile"
+
+
+def test_touch_racing_logout_brings_nothing_back(ada: User, start: Start, redis: Any) -> None:
+    session = start(ada)
+    session_id = session.session_key or ""
+    raw, record, _ = store.read(session_id)
+    assert raw is not None
+    assert record is not None
+    session.flush()
+    store.touch(session_id, raw, record)
+    assert session_keys(redis) == []
+    assert redis.zcard(index_name(ada.pk)) == 0
+
+
+# --- refresh ----------------------------------------------------------------------------------
+
+
+def test_parallel_refreshes_give_one_successor(ada: User, redis: Any) -> None:
+    """32 tabs refresh at once: all of them hold the same new id afterwards."""
+    bad = []
+    for _ in range(trials(8)):
+        client = browser()
+        log_in(client, "sessions")
+        first = session_id_of(client)
+        tabs = [browser(**{settings.SESSION_COOKIE_NAME: first}) for _ in range(32)]
+        calls = [partial(post, tab, "/api/sessions/refresh/") for tab in tabs]
+        statuses = {answer.status_code for answer in at_once(calls)}
+        successors = {session_id_of(tab) for tab in tabs}
+        live = len(store.live_records(ada.pk))
+        if (statuses, len(successors), live) != ({200}, 1, 1) or successors == {first}:
+            bad.append((statuses, len(successors), live))
+        redis.flushall()
+    assert bad == []
+
+
+ENDINGS: dict[str, Callable[[Client], Any]] = {
+    "logout": lambda client: post(client, "/api/sessions/logout/"),
+    "logout-all": lambda client: post(client, "/api/sessions/logout-all/"),
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_refresh_racing_an_ending_leaves_nothing_alive(ada: User, redis: Any, ending: str) -> None:
+    for _ in range(trials(12)):
+        client = browser()
+        log_in(client, "sessions")
+        first = session_id_of(client)
+        tabs = [browser(**{settings.SESSION_COOKIE_NAME: first}) for _ in range(4)]
+        refreshes: list[Callable[[], Any]] = [
+            partial(post, tab, "/api/sessions/refresh/") for tab in tabs
+        ]
+        ended, *refreshed = at_once([partial(ENDINGS[ending], client), *refreshes])
+        assert ended.status_code == 204
+        assert {answer.status_code for answer in refreshed} <= {200, 401}
+        assert {whoami(session_id_of(tab)) for tab in tabs} == {401}
+        assert store.live_records(ada.pk) == []
+        assert session_keys(redis) == []
+
+
+def test_refresh_inside_of_a_logout_is_ended_too(
+    ada: User, start: Start, redis: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The successor is listed after the logout has read the list: the logout reads it again."""
+    session = start(ada)
+    session_id = session.session_key or ""
+    decode, successors = store.decode, []
+
+    def decode_and_rotate(raw: bytes) -> Any:
+        monkeypatch.setattr(store, "decode", decode)
+        successors.append(store.rotate(session_id)[0])
+        return decode(raw)
+
+    _, record, _ = store.read(session_id)
+    assert record is not None
+    monkeypatch.setattr(store, "decode", decode_and_rotate)
+    store.end_sessions(ada.pk, record.device)
+    assert len(successors) == 1
+    assert not answers(successors[0])
+    assert session_keys(redis) == []
+
+
+def test_logout_inside_of_a_refresh_stops_the_refresh(
+    ada: User, start: Start, redis: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the other way round: the logout is done after the refresh has read its record."""
+    session = start(ada)
+    put = store._put
+
+    def end_and_put(*args: Any) -> None:
+        monkeypatch.setattr(store, "_put", put)
+        session.flush()
+        put(*args)
+
+    session_id = session.session_key or ""
+    monkeypatch.setattr(store, "_put", end_and_put)
+    with pytest.raises(ContractError) as refused:
+        store.rotate(session_id)
+    assert refused.value.default_code == "credential_revoked"
+    assert session_keys(redis) == []
+
+
+# --- logins and the epoch ---------------------------------------------------------------------
+
+
+def test_login_racing_logout_all_is_of_one_epoch_or_the_other(ada: User) -> None:
+    """A login that proved its password before the epoch was raised is dead on arrival."""
+    for _ in range(trials(8)):
+        client = browser()
+        log_in(client, "sessions")
+        arriving = [browser() for _ in range(4)]
+        logins: list[Callable[[], Any]] = [partial(log_in, c, "sessions") for c in arriving]
+        ended, *_ = at_once([partial(ENDINGS["logout-all"], client), *logins])
+        assert ended.status_code == 204
+        epoch = User.objects.get().epoch
+        for newcomer in arriving:
+            session_id = session_id_of(newcomer)
+            record = store.read(session_id)[1]
+            assert (whoami(session_id) == 200) == (record is not None and record.epoch == epoch)
+
+
+def test_login_overtaken_by_logout_all_is_dead(ada: User, start: Start) -> None:
+    """The same, one step at a time: the row was read, the epoch raised, the session written."""
+    stale = User.objects.get(pk=ada.pk)
+    ada.raise_epoch()
+    flow.revoke_all(ada)
+    session = start(stale)
+    store.write_snapshot(stale, if_missing=True)
+    assert not answers(session.session_key or "")
+
+
+def test_copy_of_the_row_that_was_overtaken_by_a_commit_is_not_kept(
+    ada: User, start: Start, redis: Any, settings: Settings
+) -> None:
+    """A reader fills the missing snapshot while a writer commits: the older row must not stay.
+
+    Two connections, stopped between the reader's SELECT and its SET.
+    """
+    session = start(ada)
+    redis.delete(snapshot_name(ada.pk))
+    has_read, has_committed = Barrier(2), Barrier(2)
+    encode = store._set_snapshot
+    stopped = []
+
+    def wait_and_set(client: Any, user_id: int, snapshot: Any, **options: Any) -> None:
+        if not stopped:
+            stopped.append(snapshot)
+            has_read.wait(timeout=10)
+            has_committed.wait(timeout=10)
+        encode(client, user_id, snapshot, **options)
+
+    def fill() -> None:
+        try:
+            answers(session.session_key or "")
+        finally:
+            connections.close_all()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "_set_snapshot", wait_and_set)
+        reader = Thread(target=fill)
+        reader.start()
+        has_read.wait(timeout=10)
+        User.objects.filter(pk=ada.pk).update(is_active=False)
+        has_committed.wait(timeout=10)
+        reader.join()
+    assert stopped[0].is_active, "the reader has read the older row"
+    assert not answers(session.session_key or "")
+
+
+def test_deactivation_racing_requests_is_seen_by_the_next_one(ada: User) -> None:
+    for _ in range(trials(8)):
+        User.objects.filter(pk=ada.pk).update(is_active=True)
+        client = browser()
+        log_in(client, "sessions")
+        session_id = session_id_of(client)
+        requests: list[Callable[[], Any]] = [partial(whoami, session_id)] * 4
+        deactivate = partial(User.objects.filter(pk=ada.pk).update, is_active=False)
+        store.redis().delete(snapshot_name(ada.pk))
+        at_once([deactivate, *requests])
+        assert whoami(session_id) == 401
+
+
+def test_surplus_devices_are_trimmed_under_concurrent_logins(
+    ada: User, redis: Any, settings: Settings
+) -> None:
+    settings.LOGIN_LIMIT_ACCOUNT = 1000
+    for _ in range(3):
+        at_once([partial(log_in, browser(), "sessions") for _ in range(store.MOST_DEVICES // 2)])
+    assert len(session_keys(redis)) <= store.MOST_DEVICES
+    assert redis.zcard(index_name(ada.pk)) <= store.MOST_DEVICES
