@@ -182,5 +182,5 @@ def test_a_503_keeps_the_login(page: Page, site: str, key: str) -> None:
         ),
     )
     here.get_by_role("button", name="me", exact=True).click()
-    expect(here.get_by_role("status")).to_contain_text("you are still logged in")
+    expect(here.get_by_role("status")).to_contain_text("nobody was logged out")
     expect(state(here)).to_have_text("Logged in as ada")

@@ -1,5 +1,7 @@
 """Can a person log in, look, change and leave on each flow's own pages, in the same way?"""
 
+from collections.abc import Iterator
+
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
@@ -115,7 +117,7 @@ def test_the_keyboard_is_enough_to_log_in(page: Page, site: str, key: str) -> No
 
 
 @pytest.fixture
-def plain(browser: Browser, site: str) -> Page:
+def plain(browser: Browser, site: str) -> Iterator[Page]:
     """A page in a browser whose user has switched JavaScript off."""
     context = browser.new_context(java_script_enabled=False)
     context.set_default_timeout(8000)

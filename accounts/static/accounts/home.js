@@ -15,7 +15,7 @@ const NEXT = {
   not_authenticated: "",
   csrf_failed: "Reload this page, then try again.",
   throttled: "Nothing was checked.",
-  store_unavailable: "Nothing was changed, and you are still logged in.",
+  store_unavailable: "Nothing was changed, and nobody was logged out.",
   no_answer: "Start it, then try again.",
 };
 
@@ -218,7 +218,7 @@ class Column {
 
   explain({ body, code, headers }) {
     const fields = Object.values(body?.errors ?? {}).flat();
-    const wait = headers["retry-after"] ? `Try again in ${span(headers["retry-after"])}.` : "";
+    const wait = headers["retry-after"] ? `Try again in ${headers["retry-after"]} seconds.` : "";
     return [body?.detail ?? "That did not work.", ...fields, NEXT[code], wait].filter(Boolean).join(" ");
   }
 
