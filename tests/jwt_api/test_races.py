@@ -1,7 +1,7 @@
 """Is a refresh token used once, when many present it at the same moment? (R34, A26, A27)
 
-    RACE_TRIALS=100 pytest tests/jwt_api/test_races.py              # the full count, on SQLite
-    RACE_TRIALS=100 pytest --postgres tests/jwt_api/test_races.py   # and on PostgreSQL
+RACE_TRIALS=100 pytest tests/jwt_api/test_races.py              # the full count, on SQLite
+RACE_TRIALS=100 pytest --postgres tests/jwt_api/test_races.py   # and on PostgreSQL
 """
 
 from collections.abc import Callable
