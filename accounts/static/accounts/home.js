@@ -343,7 +343,10 @@ class Column {
 
   wire({ method, url, headers, body, answer }) {
     const path = url.pathname.replace(this.flow.base, "");
-    const unseen = this.flow.unseen({ path, answer, cookieHeld: this.flow.loggedIn === true });
+    // After a reload only the answer tells that there was a cookie: these calls fail without one.
+    const proven = answer.ok && ["refresh/", "whoami/"].includes(path);
+    const cookieHeld = proven || this.flow.loggedIn === true;
+    const unseen = this.flow.unseen({ path, answer, cookieHeld });
     const sent = REQUEST_HEADERS.filter((name) => headers[name]).map((name) => [name, shortened(headers[name])]);
     const value = (name) => answer.headers[name.toLowerCase()];
     const got = RESPONSE_HEADERS.filter(value).map((name) => [name, value(name)]);
