@@ -1,4 +1,4 @@
-"""Does Django's `request.session` keep its promises on our store, and a few that Django's own lacks?
+"""Does `request.session` keep Django's promises on our store, and some that Django itself breaks?
 
 The first part follows Django's `SessionTestsMixin`, which every engine has to satisfy.
 """
@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.conf import settings
@@ -347,7 +347,7 @@ def test_flush_ends_the_id_that_was_to_be_replaced(ada: User, start: Start) -> N
     assert whoami(before).status_code == 401
 
 
-# --- what stands under a session's key, and is none of ours ----------------------------------------
+# --- what stands under a session's key, and is none of ours --------------------------------------
 
 
 class RunsCode:
@@ -625,7 +625,7 @@ def visit(
     """One request through the session middleware alone."""
     request = RequestFactory().get(path)
     request.COOKIES[settings.SESSION_COOKIE_NAME] = session_id or ""
-    return SessionMiddleware(view)(request)
+    return cast(HttpResponseBase, SessionMiddleware(view)(request))
 
 
 def write_while_ending(request: HttpRequest) -> HttpResponse:
