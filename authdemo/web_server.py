@@ -120,11 +120,15 @@ if sys.platform != "win32":
         try:
             SiteArbiter(SiteApplication(_gunicorn_settings(listener, workers))).run()
         except SystemExit as end:
+            exit_code = end.code if isinstance(end.code, int) else 1
             # Surprise: a worker is a fork of this process and leaves through this line as well.
-            # What follows in our callers is for the master alone.
+            # What follows in our callers is for the master alone, and tearing down the worker's
+            # interpreter would take seconds on a busy machine.
             if os.getpid() != master:
-                raise
-            return end.code if isinstance(end.code, int) else 1
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(exit_code)
+            return exit_code
         return 0
 
     def _gunicorn_settings(listener: socket.socket, workers: int) -> dict[str, Any]:
