@@ -10,8 +10,8 @@ from django.http import HttpRequest
 from django.middleware.csrf import rotate_token
 
 from accounts.audit import record
-from accounts.contract.errors import Throttled
-from accounts.contract.flow import Credential, Device, Flow
+from accounts.contract.errors import CredentialRevoked, Throttled
+from accounts.contract.flow import Credential, Device, Flow, Presented
 from accounts.contract.registry import flows
 from accounts.models import AuthEvent, User
 
@@ -82,6 +82,18 @@ def change_password(request: HttpRequest, flow: Flow, user: User, password: str)
         _forget_devices(user)
         record(Kind.PASSWORD_CHANGED, request, flow=flow.key, user_id=user.pk)
     return flow.issue(request, user)
+
+
+def current_user(presented: Presented) -> User:
+    """The row, as it is now, of the user whom a credential names; or `CredentialRevoked`.
+
+    A stateless credential can be older than a logout-all; whoever reads the row anyway
+    compares the epoch, which costs nothing.
+    """
+    user = User.objects.filter(pk=presented.user_id).first()
+    if user is None or not user.is_active or user.epoch != presented.epoch:
+        raise CredentialRevoked("epoch, inactive or deleted")
+    return user
 
 
 def devices(user: User) -> list[Device]:

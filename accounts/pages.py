@@ -222,13 +222,8 @@ class PersonalPage(FlowPage):
         found = self.flow.authentication().authenticate(Request(request))
         if found is None:
             raise errors.NotAuthenticated
-        presented = found[1]
-        user = User.objects.filter(
-            pk=presented.user_id, is_active=True, epoch=presented.epoch
-        ).first()
-        if user is None:
-            raise errors.CredentialRevoked("epoch, inactive or deleted")
-        self.presented, self.user = presented, user
+        self.presented = found[1]
+        self.user = lifecycle.current_user(self.presented)
 
     def refuse(self, refusal: errors.ContractError) -> HttpResponseBase:
         """Answer a visitor who presented nothing, or nothing good."""
