@@ -116,7 +116,7 @@ def holding(client: FlowClient, *, secret: str, token: str | None) -> FlowClient
     # From here on these headers are sent as they stand, instead of what the jar holds.
     headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in held.items())}
     if token is not None:
-        headers["Authorization"] = f"Bearer {token}"
+        headers["Authorization"] = f"Bearer {token}".strip()
     client.http.headers = httpx.Headers(headers, encoding="utf-8")
     client.token = None
     return client

@@ -93,7 +93,9 @@ def test_no_answer_may_be_kept_by_a_cache(
 
 
 @pytest.mark.parametrize("call", CALLS, ids=str)
-def test_no_answer_is_taken_for_a_page(enter: Enter, ada: Person, call: Call) -> None:
+def test_no_answer_is_taken_for_a_page(
+    enter: Enter, ada: Person, call: Call, new_password: str
+) -> None:
     headers = call.send(enter(ada), ada, device="AAAAAAAAAAA", headers={"X-CSRFToken": ""}).headers
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["x-frame-options"] == "DENY"

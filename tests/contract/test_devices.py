@@ -98,7 +98,24 @@ def test_nobody_can_end_a_device_of_somebody_else(
         victim.refresh()
 
 
-@pytest.mark.parametrize("device", ["0", "AAAAAAAAAAA", "x" * 300, "select", "-", "_"])
+@pytest.mark.parametrize(
+    "device",
+    [
+        "0",
+        "AAAAAAAAAAA",
+        "x" * 300,
+        "select",
+        "-",
+        "_",
+        "1.1",
+        "%00",
+        "a%20b",
+        "*",
+        "%F0%9F%90%A6",
+        "%2e%2e%2fme",
+        "x" * 3000,
+    ],
+)
 def test_a_device_that_never_was_is_not_found(enter: Enter, ada: Person, device: str) -> None:
     client = enter(ada)
     response = client.send("DELETE", f"devices/{device}/")

@@ -67,13 +67,12 @@ def test_others_do_not_notice(enter: Enter, ada: Person, grace: Person, new_pass
 
 
 def test_only_the_new_password_opens(
-    enter: Enter, visit: Visit, ada: Person, flow: str, other_flow: str, new_password: str
+    enter: Enter, visit: Visit, ada: Person, other_flow: str, new_password: str
 ) -> None:
     enter(ada).change_password(ada.password, new_password)
     old = {"username": ada.username, "password": ada.password}
-    for key in (flow, other_flow):
-        assert_refused(visit(key).send("POST", "login/", old), 401, "bad_login")
-        visit(key).login(ada.username, new_password)
+    assert_refused(visit(other_flow).send("POST", "login/", old), 401, "bad_login")
+    visit(other_flow).login(ada.username, new_password)
 
 
 def test_a_wrong_current_password_changes_nothing(

@@ -133,6 +133,24 @@ def test_a_body_that_is_not_called_json_is_refused(
     assert_logged_in(enter(ada))
 
 
+@pytest.mark.parametrize("path", ["login/", "password/"])
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("multipart/form-data; boundary=x", b"--x\r\nContent-Disposition: form-data\r\n"),
+        ("multipart/form-data", b"--x--"),
+        ("multipart/form-data; boundary=" + "x" * 300, b"--x--"),
+        ("application/x-www-form-urlencoded", b"&".join([b"a=1"] * 2000)),
+    ],
+)
+def test_a_form_is_refused(
+    enter: Enter, ada: Person, path: str, content_type: str, body: bytes
+) -> None:
+    client = enter(ada)
+    headers = {"Content-Type": content_type}
+    assert_refused(client.send("POST", path, content=body, headers=headers), 415, "invalid")
+
+
 @pytest.mark.parametrize("accept", ["application/xml", "image/png", "text/css;q=1"])
 def test_an_answer_in_another_language_is_refused_as_json(
     enter: Enter, ada: Person, accept: str

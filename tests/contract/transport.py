@@ -29,8 +29,10 @@ class InProcess(httpx.WSGITransport):
         super().__init__(app=self.site)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        # Surprise: httpx decodes headers as ASCII; servers pass bytes on as Latin-1 (PEP 3333).
-        odd = {
+        # Surprise: httpx decodes the path as UTF-8 and headers as ASCII; servers pass bytes on as
+        # Latin-1 (PEP 3333).
+        path = request.url.path.encode().decode("latin-1")
+        odd = {"PATH_INFO": path} | {
             "HTTP_" + name.decode().upper().replace("-", "_"): value.decode("latin-1")
             for name, value in request.headers.raw
             if not value.isascii()

@@ -1,0 +1,63 @@
+"""What does each call cost the server? Exact numbers, so that no change goes unnoticed."""
+
+import pytest
+from django_redis import get_redis_connection
+
+from accounts.client import FlowClient
+from lab.differences import difference
+from tests.contract.calls import CALLS, Call
+from tests.contract.costs import measured
+from tests.contract.people import Enter, Person
+
+pytestmark = pytest.mark.inside("counts SQL statements and Redis commands")
+
+# SQL statements and Redis commands of each call, on SQLite and on PostgreSQL. MULTI and EXEC count.
+COSTS: dict[str, dict[str, tuple[int, int]]] = {
+    "sessions": {
+        "login": (3, 24),
+        "refresh": (1, 13),
+        "whoami": (0, 1),
+        "me": (1, 1),
+        "rename": (2, 1),
+        "devices": (2, 3),
+        "end-device": (2, 11),
+        "password": (9, 41),
+        "logout": (1, 12),
+        "logout-all": (6, 16),
+    },
+    "jwt": {
+        "login": (5, 14),
+        "refresh": (5, 0),
+        "whoami": (0, 0),
+        "me": (1, 0),
+        "rename": (2, 0),
+        "devices": (2, 1),
+        "end-device": (6, 4),
+        "password": (15, 23),
+        "logout": (5, 0),
+        "logout-all": (9, 9),
+    },
+}
+
+
+@pytest.mark.parametrize("call", CALLS, ids=str)
+def test_a_call_costs(enter: Enter, guest: FlowClient, flow: str, ada: Person, call: Call) -> None:
+    client = enter(ada)
+    device = client.whoami()["device"]
+    client = guest if call.name == "login" else client
+    client.fetch_csrf_token()
+    redis = get_redis_connection("auth")
+    with measured(redis) as cost:
+        response = call.send(client, ada, device=device)
+    assert response.status_code == call.success
+    spent = (len(cost.sql), sum(cost.redis.values()))
+    assert spent == COSTS[flow][call.name], f"{cost.redis}\n" + "\n".join(cost.sql)
+
+
+def test_whoami_costs_no_sql(enter: Enter, flow: str, ada: Person) -> None:
+    """The fixed promise: the credential alone answers."""
+    client = enter(ada)
+    with measured(get_redis_connection("auth")) as cost:
+        client.whoami()
+    assert cost.sql == []
+    assert sum(cost.redis.values()) == difference("whoami_redis_commands", flow)

@@ -1,0 +1,93 @@
+"""Does the suite hold against a real deployment as well? A server of its own is asked."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+pytestmark = [
+    pytest.mark.inside("starts a server of its own"),
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+]
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def deployment(tmp_path: Path) -> Iterator[str]:
+    """gunicorn with two workers, a database, a Redis and users of its own."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT),
+        # The project's settings with a fast hasher: it is not the hashing that is tested.
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+        "ENV_FILE": os.devnull,
+        "VAR_DIR": str(tmp_path),
+        "LAB": "1",
+    }
+
+    def run(*arguments: str) -> None:
+        command = [sys.executable, "manage.py", *arguments]
+        subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
+
+    run("migrate", "--verbosity=0")
+    run("make_demo_users")
+    address = f"127.0.0.1:{free_port()}"
+    server = [sys.executable, "-m", "gunicorn", "authdemo.wsgi", "--bind", address]
+    options = ["--workers=2", "--threads=4", "--log-level=warning"]
+    with (tmp_path / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            [*server, *options], cwd=ROOT, env=environment, stdout=log, stderr=log
+        )
+    try:
+        wait_until_ready(f"http://{address}/readyz", process)
+        yield f"http://{address}"
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def wait_until_ready(url: str, process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "the server ended"
+        try:
+            if httpx.get(url).status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.1)
+    pytest.fail("the server is not ready after a minute")
+
+
+def test_the_suite_holds_against_a_deployment(deployment: str, tmp_path: Path) -> None:
+    users = (
+        "--contract-user=ada:ada-demo-password",
+        "--contract-other-user=grace:grace-demo-password",
+    )
+    command = [sys.executable, "-m", "pytest", "tests/contract", f"--base-url={deployment}", *users]
+    options = ["-rs", "-p", "no:cacheprovider", "--tb=short"]
+    run = subprocess.run(
+        [*command, *options], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stdout[-6000:] + run.stderr[-2000:]
+    passed = re.search(r"(\d+) passed", run.stdout)
+    assert passed
+    assert int(passed[1]) > 500
+    skipped = [line for line in run.stdout.splitlines() if line.startswith("SKIPPED")]
+    assert skipped
+    assert all("not seen from outside: " in line for line in skipped)
+    assert "Traceback" not in (tmp_path / "server.log").read_text()
