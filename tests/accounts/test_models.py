@@ -1,0 +1,267 @@
+"""When is the epoch raised, and can it ever be lowered? (R68, R70, and fact "one mechanism")"""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth import authenticate
+from django.contrib.auth.hashers import PBKDF2PasswordHasher, make_password
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks, Settings
+
+from accounts.contract.registry import flows
+from accounts.models import AuthEvent, User
+from sessions_api.records import GONE, Snapshot, snapshot_name
+from sessions_api.store import redis, refresh_snapshot
+from tests.accounts.people import make
+
+Change = Callable[[User], Any]
+
+
+def epoch_of(user: User) -> int:
+    return User.objects.values_list("epoch", flat=True).get(pk=user.pk)
+
+
+def saved(**values: Any) -> Change:
+    """Assign and save, as a form does."""
+
+    def change(user: User) -> None:
+        for name, value in values.items():
+            setattr(user, name, value)
+        user.save()
+
+    return change
+
+
+def with_new_password(user: User) -> None:
+    user.set_password("seven-swallows-over-the-mill")
+    user.save()
+
+
+def with_new_password_only(user: User) -> None:
+    user.set_password("seven-swallows-over-the-mill")
+    user.save(update_fields=["password"])
+
+
+def bulk_deactivated(user: User) -> None:
+    user.is_active = False
+    User.objects.bulk_update([user], ["is_active"])
+
+
+def in_bulk(**values: Any) -> Change:
+    return lambda user: User.objects.filter(pk=user.pk).update(**values)
+
+
+RAISES: dict[str, Change] = {
+    "set_password and save": with_new_password,
+    "set_password and save of that column": with_new_password_only,
+    "deactivation": saved(is_active=False),
+    "deactivation in bulk": in_bulk(is_active=False),
+    "password in bulk": in_bulk(password=make_password("seven-swallows-over-the-mill")),
+    "raise_epoch": User.raise_epoch,
+}
+LEAVES: dict[str, Change] = {
+    "save without a change": User.save,
+    "another name": saved(display_name="Countess"),
+    "promotion": saved(is_staff=True, is_superuser=True),
+    "promotion in bulk": in_bulk(is_staff=True),
+    "another name in bulk": in_bulk(display_name="Countess"),
+    "activation in bulk": in_bulk(is_active=True),
+    "an instance that says otherwise": saved(epoch=0),
+    "the column named to save": lambda user: (
+        setattr(user, "epoch", 0),
+        user.save(update_fields=["epoch"]),
+    ),
+    "the password checked": lambda user: user.check_password("ada-demo-password"),
+}
+
+
+@pytest.mark.parametrize("change", RAISES.values(), ids=RAISES)
+def test_epoch_is_raised_by(ada: User, change: Change) -> None:
+    change(ada)
+    assert epoch_of(ada) == 2
+
+
+@pytest.mark.parametrize("change", LEAVES.values(), ids=LEAVES)
+def test_epoch_is_left_alone_by(ada: User, change: Change) -> None:
+    change(ada)
+    assert epoch_of(ada) == 1
+
+
+def test_stale_save_does_not_lower_the_epoch(ada: User) -> None:
+    """Threat: a slow request that read the row before a logout-all would revive every login."""
+    stale = User.objects.get(pk=ada.pk)
+    ada.raise_epoch()
+    stale.display_name = "Countess"
+    stale.save()
+    assert epoch_of(ada) == 2
+
+
+def test_raise_of_a_stale_instance_counts_on(ada: User) -> None:
+    """Raised in the database, not from the instance: two raises are two."""
+    one, other = User.objects.get(pk=ada.pk), User.objects.get(pk=ada.pk)
+    one.raise_epoch()
+    other.raise_epoch()
+    assert epoch_of(ada) == 3
+    assert other.epoch == 3
+
+
+def test_reactivation_does_not_lower_the_epoch(ada: User) -> None:  # R70
+    saved(is_active=False)(ada)
+    saved(is_active=True)(ada)
+    assert epoch_of(ada) == 2
+
+
+def test_hash_upgraded_at_login_logs_nobody_out(ada: User, settings: Settings) -> None:
+    """Django rewrites the hash when the hasher changed; that is no password change."""
+    settings.PASSWORD_HASHERS = [
+        "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+        "django.contrib.auth.hashers.MD5PasswordHasher",
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PBKDF2PasswordHasher, "iterations", 1)
+        assert authenticate(None, username="ada", password="ada-demo-password") == ada
+    assert User.objects.get(pk=ada.pk).password.startswith("pbkdf2_sha256$")
+    assert epoch_of(ada) == 1
+
+
+def test_new_user_starts_in_the_first_epoch(db: None) -> None:
+    assert (make("grace").epoch, make("mallory", is_active=False).epoch) == (1, 1)
+
+
+# --- users made from what a credential tells --------------------------------------------------
+
+
+def test_known_columns_may_come_in_any_order(
+    ada: User, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    """Regression: `from_db` in another order put the epoch into `is_superuser`."""
+    known = {"epoch": 7, "is_superuser": False, "is_staff": True, "id": ada.pk, "is_active": True}
+    with django_assert_num_queries(0):
+        for names in (known, reversed(known)):
+            user = User.from_known(**{name: known[name] for name in names})
+            assert {name: getattr(user, name) for name in known} == known
+            assert user.roles == ["staff"]
+    with django_assert_num_queries(1):
+        assert user.username == "ada"
+
+
+def test_what_is_no_column_is_not_known() -> None:
+    with pytest.raises(TypeError, match="is_admin"):
+        User.from_known(id=1, is_admin=True)
+
+
+def test_user_made_from_a_credential_can_be_saved_without_harm(ada: User) -> None:
+    """Deferred columns are not written: a save writes what it knows, and never the epoch."""
+    user = User.from_known(id=ada.pk, epoch=99, is_active=True)
+    user.save()
+    row = User.objects.get(pk=ada.pk)
+    assert (row.username, row.epoch, row.password) == ("ada", 1, ada.password)
+
+
+def test_roles_are_the_words_that_credentials_carry(db: None) -> None:
+    rows = {"grace": {}, "mallory": {"is_staff": True}, "admin": {"is_superuser": True}}
+    assert [make(name, **fields).roles for name, fields in rows.items()] == [
+        [],
+        ["staff"],
+        ["admin"],
+    ]
+
+
+# --- the session auth hash --------------------------------------------------------------------
+
+
+def test_session_hash_leads_with_the_epoch_and_ends_in_a_mac(ada: User) -> None:
+    epoch, _, mac = ada.get_session_auth_hash().partition(".")
+    assert (epoch, len(mac)) == ("1", 32)
+
+
+def test_session_hash_changes_with_epoch_password_and_secret(ada: User, settings: Settings) -> None:
+    seen = [ada.get_session_auth_hash()]
+    ada.epoch = 2
+    seen.append(ada.get_session_auth_hash())
+    ada.set_password("seven-swallows-over-the-mill")
+    seen.append(ada.get_session_auth_hash())
+    settings.SECRET_KEY = "x" * 60
+    seen.append(ada.get_session_auth_hash())
+    assert len(set(seen)) == 4
+    assert ada.password not in "".join(seen)
+
+
+# --- what flows are told ----------------------------------------------------------------------
+
+
+TOLD: dict[str, Change] = {
+    "promotion": saved(is_staff=True),
+    "promotion in bulk": in_bulk(is_staff=True),
+    "deactivation": saved(is_active=False),
+    "deactivation in bulk": in_bulk(is_active=False),
+    "deactivation by bulk_update": bulk_deactivated,
+    "a raised epoch": User.raise_epoch,
+    "a new password": with_new_password,
+    "deletion": lambda user: user.delete(),
+    "deletion in bulk": lambda user: User.objects.filter(pk=user.pk).delete(),
+}
+
+
+@pytest.mark.parametrize("change", TOLD.values(), ids=TOLD)
+def test_flows_are_told_of(
+    ada: User,
+    change: Change,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    """R51, R52: whoever keeps a copy of the row brings it up to date at commit, not before."""
+    refresh_snapshot(ada.pk)
+    user_id = ada.pk
+    with django_capture_on_commit_callbacks(execute=True) as callbacks:
+        before = redis().get(snapshot_name(user_id))
+        change(ada)
+        assert redis().get(snapshot_name(user_id)) == before, "not before the commit"
+    assert len(callbacks) >= len(flows())
+    row = User.objects.filter(pk=user_id).values(*Snapshot.__annotations__).first()
+    expected = Snapshot(**row) if row else GONE
+    assert Snapshot.decode(redis().get(snapshot_name(user_id))) == expected
+
+
+def test_flows_are_not_told_of_what_they_do_not_copy(
+    ada: User, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
+    with django_capture_on_commit_callbacks() as callbacks:
+        ada.display_name = "Countess"
+        ada.save(update_fields=["display_name"])
+        in_bulk(display_name="Lady")(ada)
+    assert callbacks == []
+
+
+def test_admin_form_that_deactivates_raises_the_epoch(
+    ada: User, admin: User, client: Client
+) -> None:
+    client.force_login(admin)
+    page = f"/admin/accounts/user/{ada.pk}/change/"
+    assert client.get(page).status_code == 200
+    form = {
+        "username": "ada",
+        "date_joined_0": "2026-01-01",
+        "date_joined_1": "00:00:00",
+        "display_name": "Ada",
+    }
+    answer = client.post(page, form)
+    assert answer.status_code == 302, answer.context["errors"]
+    row = User.objects.get(pk=ada.pk)
+    assert (row.is_active, row.epoch) == (False, 2)
+
+
+def test_event_outlives_its_user(ada: User) -> None:
+    event = AuthEvent.objects.create(kind=AuthEvent.Kind.LOGIN, flow="jwt", user=ada)
+    ada.delete()
+    event.refresh_from_db()
+    assert event.user is None
+    assert str(event) == "logged in (jwt)"
+
+
+def test_two_users_cannot_share_an_address_in_another_case(ada: User) -> None:
+    from django.core.exceptions import ValidationError
+
+    twin = User(username="twin", email="ADA@example.org", password="!")
+    with pytest.raises(ValidationError, match="already exists"):
+        twin.full_clean()
