@@ -1,0 +1,406 @@
+"""Who may know which key, and when? The key ring's files, its public half, and its renewal."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
+from django.conf import settings as site_settings
+from django.core.exceptions import ImproperlyConfigured
+from django.test import Client
+from pytest_django import Settings
+
+from accounts.models import User
+from jwt_api import keys
+from jwt_api.keys import ring, thumbprint
+from tests.accounts.people import make
+from tests.accounts.racing import log_in, post
+from tests.jwt_api.forging import Forge, visitor
+
+COOKIE = site_settings.REFRESH_COOKIE_NAME
+PRIVATE_MEMBERS = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}  # RFC 7518, sections 6.2 to 6.4
+PROCESSES = 8
+
+
+@pytest.fixture
+def directory(tmp_path: Path, settings: Settings) -> Path:
+    """A key directory that does not exist yet."""
+    settings.JWT_KEYS_DIR = tmp_path / "keys"
+    return settings.JWT_KEYS_DIR
+
+
+@pytest.fixture(params=["ES256", "RS256"])
+def algorithm(request: pytest.FixtureRequest, settings: Settings) -> str:
+    settings.SIMPLE_JWT = {**settings.SIMPLE_JWT, "ALGORITHM": request.param}
+    return request.param
+
+
+@pytest.fixture
+def ada(db: None) -> User:
+    return make("ada")
+
+
+@pytest.fixture
+def client() -> Client:
+    return visitor()
+
+
+def jwks(client: Client) -> list[dict[str, str]]:
+    return client.get("/.well-known/jwks.json").json()["keys"]
+
+
+def pem(private: Any, *, password: bytes | None = None) -> bytes:
+    encryption: Any = serialization.NoEncryption()
+    if password:
+        encryption = serialization.BestAvailableEncryption(password)
+    return private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption
+    )
+
+
+def put(directory: Path, name: str, content: bytes) -> None:
+    """Add a key file as an operator would, and let the directory's time move on for certain."""
+    directory.mkdir(exist_ok=True)
+    (directory / name).write_bytes(content)
+    moved_on = directory.stat().st_mtime_ns + 1_000_000
+    os.utime(directory, ns=(moved_on, moved_on))
+
+
+def p256() -> ec.EllipticCurvePrivateKey:
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def kid_of(private: Any) -> str:
+    """RFC 7638, written down a second time, from the numbers of the key."""
+    numbers = private.public_key().public_numbers()
+    x, y = (
+        base64.urlsafe_b64encode(value.to_bytes(32, "big")).rstrip(b"=").decode()
+        for value in (numbers.x, numbers.y)
+    )
+    text = f'{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}'
+    digest = hashlib.sha256(text.encode()).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+# --- the public half --------------------------------------------------------------------------
+
+
+def test_jwks_holds_public_members_only(client: Client, directory: Path, algorithm: str) -> None:
+    """R24, R25, A65"""
+    members = {"ES256": {"crv", "x", "y"}, "RS256": {"n", "e"}}[algorithm]
+    for key in jwks(client):
+        assert key.keys() == {"kty", "use", "alg", "kid"} | members
+        assert not key.keys() & PRIVATE_MEMBERS
+        assert (key["use"], key["alg"]) == ("sig", algorithm)
+
+
+def test_jwks_is_for_everybody_and_for_caches(client: Client) -> None:
+    """R30: asked with or without a cookie, it gives the same answer and sets nothing."""
+    client.cookies["a"] = "b"
+    response = client.get("/.well-known/jwks.json")
+    assert response["Content-Type"] == "application/jwk-set+json"
+    assert response["Cache-Control"] == "public, max-age=300"
+    assert not response.cookies
+    assert "Cookie" not in response.get("Vary", "")
+
+
+def test_kid_is_the_thumbprint(directory: Path) -> None:
+    """R25: any other implementation of RFC 7638 comes to the same name."""
+    private = p256()
+    put(directory, "1.pem", pem(private))
+    assert ring().signing.kid == kid_of(private)
+    assert list(ring().keys) == [kid_of(private)]
+
+
+def test_thumbprint_of_the_example_in_the_rfc() -> None:
+    """RFC 7638, section 3.1."""
+    jwk = {
+        "kty": "RSA",
+        "n": "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tS"
+        "oc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_F"
+        "DW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQF"
+        "h6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw",
+        "e": "AQAB",
+        "alg": "RS256",
+        "kid": "2011-04-29",
+    }
+    assert thumbprint(jwk) == "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
+
+
+def verify_outside(token: str, published: dict[str, Any], typ: str, audience: str) -> Any:
+    """As another service would: PyJWT alone, and nothing but the JSON of the key set."""
+    header = jwt.get_unverified_header(token)
+    assert header["typ"] == typ
+    key = jwt.PyJWKSet.from_dict(published)[header["kid"]]
+    return jwt.decode(
+        token,
+        key.key,
+        algorithms=[key.algorithm_name],
+        audience=audience,
+        issuer="authdemo",
+        options={"require": ["exp", "iat", "jti", "sub"]},
+    )
+
+
+def test_every_token_is_verified_by_an_outsider(
+    client: Client, ada: User, directory: Path, algorithm: str
+) -> None:
+    """R26: login, refresh and a refresh inside the grace, by every algorithm, end to end."""
+    issued = [log_in(client, "jwt")["credential"]["token"]]
+    old = client.cookies[COOKIE].value
+    refresh_tokens = [old]
+    for browser in (client, visitor(**{COOKIE: old})):
+        issued.append(post(browser, "/api/jwt/refresh/").json()["credential"]["token"])
+        refresh_tokens.append(browser.cookies[COOKIE].value)
+    published = client.get("/.well-known/jwks.json").json()
+    for token in issued:
+        assert verify_outside(token, published, "at+jwt", "api")["sub"] == str(ada.pk)
+        assert Forge(token).header["alg"] == algorithm
+        assert client.get("/api/jwt/whoami/", headers={"authorization": f"Bearer {token}"}).json()
+    for token in refresh_tokens:
+        assert verify_outside(token, published, "rt+jwt", "authdemo")["sub"] == str(ada.pk)
+        assert Forge(token).header["alg"] == algorithm
+
+
+def test_cookies_fit_with_the_largest_key(
+    client: Client, ada: User, directory: Path, settings: Settings
+) -> None:
+    """R78: name and value within 4096 bytes, and the token within what we read ourselves."""
+    settings.SIMPLE_JWT = {**settings.SIMPLE_JWT, "ALGORITHM": "RS256"}
+    put(directory, "1.pem", pem(rsa.generate_private_key(public_exponent=65537, key_size=4096)))
+    token = log_in(client, "jwt")["credential"]["token"]
+    assert len(COOKIE) + len(client.cookies[COOKIE].value) <= 4096
+    assert post(client, "/api/jwt/refresh/").status_code == 200
+    answer = client.get("/api/jwt/whoami/", headers={"authorization": f"Bearer {token}"})
+    assert answer.status_code == 200
+
+
+# --- the files --------------------------------------------------------------------------------
+
+
+def test_key_files_are_private(directory: Path, algorithm: str) -> None:
+    """R20"""
+    ring()
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+    files = list(directory.iterdir())
+    assert [file.name for file in files] == ["1.pem"], "no draft is left behind"
+    assert stat.S_IMODE(files[0].stat().st_mode) == 0o600
+
+
+def test_a_new_key_is_as_long_as_it_should_be(directory: Path, algorithm: str) -> None:
+    """R19"""
+    assert ring().signing.public.key_size == {"ES256": 256, "RS256": 3072}[algorithm]
+
+
+FIRST_USE = """
+import sys
+import django
+from django.conf import settings
+settings.configure(JWT_KEYS_DIR=__import__("pathlib").Path(sys.argv[1]),
+                   SIMPLE_JWT={"ALGORITHM": "ES256"})
+from jwt_api.keys import ring
+print("ready", flush=True)
+sys.stdin.readline()
+print(ring().signing.kid, *ring().keys, flush=True)
+"""
+
+
+def test_processes_that_start_at_once_agree_on_one_key(directory: Path) -> None:
+    """Otherwise each worker would refuse what the others have signed."""
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", FIRST_USE, str(directory)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(PROCESSES)
+    ]
+    for worker in workers:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == "ready\n"
+    for worker in workers:
+        assert worker.stdin is not None
+        worker.stdin.write("go\n")
+        worker.stdin.flush()
+    said = {worker.communicate(timeout=60)[0] for worker in workers}
+    assert said == {f"{ring().signing.kid} {ring().signing.kid}\n"}
+    assert [file.name for file in directory.iterdir()] == ["1.pem"]
+
+
+def public_pem(private: Any) -> bytes:
+    return private.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+
+
+def certificate_of_nobody() -> bytes:
+    return b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+
+
+REFUSED = {  # R03, R19, R27
+    "garbage": ("ES256", lambda: b"garbage"),
+    "an empty file": ("ES256", lambda: b""),
+    "bytes": ("ES256", lambda: bytes(range(256))),
+    "half a key": ("ES256", lambda: pem(p256())[:120]),
+    "a certificate": ("ES256", certificate_of_nobody),
+    "a public key": ("ES256", lambda: public_pem(p256())),
+    "an encrypted key": ("ES256", lambda: pem(p256(), password=b"secret")),
+    "P-384": ("ES256", lambda: pem(ec.generate_private_key(ec.SECP384R1()))),
+    "P-521": ("ES256", lambda: pem(ec.generate_private_key(ec.SECP521R1()))),
+    "secp256k1": ("ES256", lambda: pem(ec.generate_private_key(ec.SECP256K1()))),
+    "Ed25519": ("ES256", lambda: pem(ed25519.Ed25519PrivateKey.generate())),
+    "DSA": ("ES256", lambda: pem(dsa.generate_private_key(1024))),
+    "RSA for ES256": ("ES256", lambda: pem(rsa.generate_private_key(65537, 2048))),
+    "a short RSA key": ("RS256", lambda: pem(rsa.generate_private_key(65537, 1024))),
+    "P-256 for RS256": ("RS256", lambda: pem(p256())),
+    "a key of ours for HS256": ("HS256", lambda: pem(p256())),
+}
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=name) for name, row in REFUSED.items()])
+def test_a_key_that_does_not_fit_is_refused_by_its_file(
+    directory: Path, settings: Settings, row: Any
+) -> None:
+    algorithm, make_content = row
+    content: bytes = make_content()
+    settings.SIMPLE_JWT = {**settings.SIMPLE_JWT, "ALGORITHM": algorithm}
+    put(directory, "broken.pem", content)
+    with pytest.raises(ImproperlyConfigured, match=r"^broken\.pem is not ") as refused:
+        ring()
+    told = f"{refused.value} {refused.value.__cause__}"
+    lines = content.decode("latin-1").split()
+    assert not any(line in told for line in lines if len(line) > 20), "R20: no part of the key"
+
+
+def test_one_bad_file_among_good_ones_is_refused(directory: Path) -> None:
+    """It would be left out silently, and what it has signed would be refused instead."""
+    put(directory, "1.pem", pem(p256()))
+    put(directory, "2.pem", b"garbage")
+    with pytest.raises(ImproperlyConfigured, match=r"2\.pem"):
+        ring()
+
+
+def test_a_private_key_is_never_shown(client: Client, ada: User, directory: Path) -> None:
+    """R20, A65: an error page prints the `repr` of what it finds."""
+    private = p256()
+    put(directory, "1.pem", pem(private))
+    number = private.private_numbers().private_value
+    secrets = [
+        str(number),
+        f"{number:x}",
+        base64.urlsafe_b64encode(number.to_bytes(32, "big")).rstrip(b"=").decode(),
+        pem(private).decode().splitlines()[1],
+    ]
+    shown = [
+        repr(ring()),
+        repr(ring().signing),
+        str(ring().signing),
+        client.get("/.well-known/jwks.json").content.decode(),
+        json.dumps(log_in(client, "jwt")),
+    ]
+    assert not [secret for secret in secrets for text in shown if secret in text]
+    assert "private" not in repr(ring())
+
+
+# --- renewal ----------------------------------------------------------------------------------
+
+
+def whoami(token: str) -> int:
+    headers = {"authorization": f"Bearer {token}"}
+    return visitor().get("/api/jwt/whoami/", headers=headers).status_code
+
+
+def test_a_second_key_signs_at_once_and_the_first_goes_on_verifying(
+    client: Client, ada: User, directory: Path
+) -> None:
+    """R28: no restart, and no token fails at any step."""
+    before = log_in(client, "jwt")["credential"]["token"]
+    first, second = ring().signing.kid, p256()
+    put(directory, "2.pem", pem(second))
+    after = post(client, "/api/jwt/refresh/").json()["credential"]["token"]
+    assert (Forge(before).header["kid"], Forge(after).header["kid"]) == (first, kid_of(second))
+    assert {key["kid"] for key in jwks(client)} == {first, kid_of(second)}
+    assert (whoami(before), whoami(after)) == (200, 200)
+
+
+def test_a_token_of_a_removed_key_is_refused_at_once(
+    client: Client, ada: User, directory: Path
+) -> None:
+    """R29: access and refresh, without a restart."""
+    before = log_in(client, "jwt")["credential"]["token"]
+    put(directory, "2.pem", pem(p256()))
+    assert whoami(before) == 200
+    (directory / "1.pem").unlink()
+    assert whoami(before) == 401
+    assert post(client, "/api/jwt/refresh/").json()["code"] == "credential_invalid"
+    assert len(jwks(client)) == 1
+
+
+@pytest.mark.xfail(reason="ring() keeps what it made when there was no directory", strict=True)
+def test_a_removed_key_is_not_remembered_with_its_directory(
+    client: Client, ada: User, directory: Path
+) -> None:
+    """R29: in an emergency somebody takes the whole directory away."""
+    before = log_in(client, "jwt")["credential"]["token"]
+    shutil.rmtree(directory)
+    assert whoami(before) == 401
+    assert directory.exists(), "a new key was made"
+
+
+@pytest.mark.xfail(reason="ring() watches the directory, not the files", strict=True)
+def test_a_key_that_is_overwritten_is_not_remembered(
+    client: Client, ada: User, directory: Path
+) -> None:
+    """R29: `cp new.pem 1.pem` leaves the directory as it was; the file has changed."""
+    before = log_in(client, "jwt")["credential"]["token"]
+    ring()
+    private = p256()
+    (directory / "1.pem").write_bytes(pem(private))
+    assert whoami(before) == 401
+    assert ring().signing.kid == kid_of(private)
+
+
+@pytest.mark.xfail(reason="ring() sorts the files as text", strict=True)
+def test_the_tenth_key_is_newer_than_the_ninth(directory: Path) -> None:
+    """Surprise: as text, 10.pem comes before 9.pem."""
+    private = {number: p256() for number in (1, 2, 9, 10)}
+    for number, key in private.items():
+        put(directory, f"{number}.pem", pem(key))
+    assert ring().signing.kid == kid_of(private[10])
+
+
+def test_every_key_has_its_own_kid(directory: Path) -> None:
+    for number in range(1, 6):
+        put(directory, f"{number}.pem", pem(p256()))
+    assert len(ring().keys) == 5
+    assert len({key["kid"] for key in ring().jwks()["keys"]}) == 5
+
+
+def test_what_is_no_key_file_is_left_alone(directory: Path) -> None:
+    put(directory, "1.pem", pem(p256()))
+    for name in ("README", "1.pem.bak", ".2.pem.4711.abcd", "old.key"):
+        put(directory, name, b"garbage")
+    assert len(ring().keys) == 1
+
+
+def test_the_ring_is_read_once_and_not_on_every_request(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading a PEM takes longer than verifying a signature."""
+    ring()
+    ring()
+    monkeypatch.setattr(keys, "_key_from", lambda *args: pytest.fail("read again"))
+    assert ring() is ring()
