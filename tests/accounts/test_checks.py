@@ -1,0 +1,200 @@
+"""Does every insecure configuration have a check that names it? (R03, R62, R96)"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as site_settings
+from django.core import checks
+from pytest_django import Settings
+
+import accounts.checks
+import jwt_api.checks
+import sessions_api.checks
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+MODULES = (accounts.checks, sessions_api.checks, jwt_api.checks)
+OURS = {
+    found.id
+    for module in MODULES
+    for found in vars(module).values()
+    if isinstance(found, checks.CheckMessage)
+}
+Mistake = Callable[[Settings], None]
+
+
+def found_ids() -> set[str | None]:
+    """What `check --deploy` says, of ours."""
+    return {found.id for found in checks.run_checks(include_deployment_checks=True)} & OURS
+
+
+def setting(name: str, value: Any) -> Mistake:
+    return lambda settings: setattr(settings, name, value)
+
+
+def alias(**changes: Any) -> Mistake:
+    """The session alias with other options; None takes one away."""
+
+    def change(settings: Settings) -> None:
+        auth = site_settings.CACHES["auth"]
+        options = {**auth["OPTIONS"], **changes}
+        kept = {name: value for name, value in options.items() if value is not None}
+        settings.CACHES = {**site_settings.CACHES, "auth": {**auth, "OPTIONS": kept}}
+
+    return change
+
+
+def backend(path: str) -> Mistake:
+    def change(settings: Settings) -> None:
+        settings.CACHES = {**site_settings.CACHES, "auth": {"BACKEND": path}}
+
+    return change
+
+
+def simple_jwt(**changes: Any) -> Mistake:
+    return setting("SIMPLE_JWT", {**site_settings.SIMPLE_JWT, **changes})
+
+
+def lab_for_everybody(settings: Settings) -> None:
+    settings.LAB, settings.DEBUG = True, False
+    settings.ALLOWED_HOSTS = ["www.example.com"]
+
+
+def shared_alias(settings: Settings) -> None:
+    settings.CACHES = {"default": site_settings.CACHES["auth"]}
+    settings.SESSION_CACHE_ALIAS = "default"
+
+
+def without_blacklist(settings: Settings) -> None:
+    settings.INSTALLED_APPS = [
+        app for app in site_settings.INSTALLED_APPS if not app.endswith("token_blacklist")
+    ]
+
+
+PICKLE = "django_redis.serializers.pickle.PickleSerializer"
+MISTAKES: dict[str, tuple[str, Mistake]] = {
+    "short secret key": ("accounts.E001", setting("SECRET_KEY", "x" * 49)),
+    "lab for everybody": ("accounts.E002", lab_for_everybody),
+    "no access lifetime": ("accounts.E003", setting("ACCESS_SECONDS", 0)),
+    "no refresh lifetime": ("accounts.E003", setting("REFRESH_IDLE_SECONDS", 0)),
+    "negative idle time": ("accounts.E003", setting("SESSION_IDLE_SECONDS", -1)),
+    "no absolute end": ("accounts.E003", setting("ABSOLUTE_SECONDS", 0)),
+    "long grace": ("accounts.E003", setting("GRACE_SECONDS", 31)),
+    "negative grace": ("accounts.E003", setting("GRACE_SECONDS", -1)),
+    "cookies in clear": ("accounts.W001", setting("COOKIE_SECURE", False)),
+    "pickle": ("sessions_api.E001", alias(SERIALIZER=PICKLE)),
+    "django-redis's default serializer": ("sessions_api.E001", alias(SERIALIZER=None)),
+    "errors ignored": ("sessions_api.E002", alias(IGNORE_EXCEPTIONS=True)),
+    "errors ignored everywhere": (
+        "sessions_api.E002",
+        setting("DJANGO_REDIS_IGNORE_EXCEPTIONS", True),
+    ),
+    "shared alias": ("sessions_api.E003", shared_alias),
+    "no timeout": ("sessions_api.E004", alias(SOCKET_TIMEOUT=None)),
+    "no connect timeout": ("sessions_api.E004", alias(SOCKET_CONNECT_TIMEOUT=None)),
+    "memory of one process": (
+        "sessions_api.E005",
+        backend("django.core.cache.backends.locmem.LocMemCache"),
+    ),
+    "Django's own Redis cache": (
+        "sessions_api.E005",
+        backend("django.core.cache.backends.redis.RedisCache"),
+    ),
+    "no blacklist": ("jwt_api.E001", without_blacklist),
+    "symmetric tokens": ("jwt_api.E002", simple_jwt(ALGORITHM="HS256")),
+    "no algorithm": ("jwt_api.E002", simple_jwt(ALGORITHM="none")),
+    "long access tokens": (
+        "jwt_api.E003",
+        simple_jwt(ACCESS_TOKEN_LIFETIME=timedelta(seconds=901)),
+    ),
+    "long leeway": ("jwt_api.E004", setting("LEEWAY_SECONDS", 31)),
+    "password hash in tokens": ("jwt_api.E005", simple_jwt(CHECK_REVOKE_TOKEN=True)),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_refused_by_name(settings: Settings, mistake: str) -> None:
+    expected, make_it = MISTAKES[mistake]
+    make_it(settings)
+    assert found_ids() == {expected}
+
+
+def test_every_check_has_its_mistake_here() -> None:
+    """A new check without a row above would be a check that nobody has seen fire."""
+    assert {expected for expected, _ in MISTAKES.values()} == OURS
+
+
+def test_the_defaults_are_clean() -> None:
+    assert found_ids() == set()
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+def test_each_refusal_says_what_is_wrong_and_the_way_out(module: Any) -> None:
+    for found in vars(module).values():
+        if isinstance(found, checks.CheckMessage):
+            assert found.msg.startswith("insecure configuration: ")
+            assert found.msg.endswith(".")
+            assert found.hint
+
+
+def test_longest_allowed_values_are_allowed(settings: Settings) -> None:
+    settings.GRACE_SECONDS, settings.LEEWAY_SECONDS = 30, 30
+    settings.SIMPLE_JWT = {
+        **site_settings.SIMPLE_JWT,
+        "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15),
+    }
+    assert found_ids() == set()
+
+
+# --- the whole, as it is deployed -------------------------------------------------------------
+
+PRODUCTION = {
+    "DEBUG": "0",
+    "LAB": "0",
+    "HTTPS": "1",
+    "COOKIE_SECURE": "1",
+    "ALLOWED_HOSTS": "www.example.com",
+    "REDIS_URL": "redis://redis:6379/0",
+}
+FOR_PLAYWRIGHT = "DJANGO_ALLOW_ASYNC_UNSAFE"  # set for the tests, and rightly refused
+
+
+def check_deploy(var_dir: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
+        cwd=ROOT,
+        env={
+            **{name: value for name, value in os.environ.items() if name != FOR_PLAYWRIGHT},
+            "DJANGO_SETTINGS_MODULE": "authdemo.settings",
+            "VAR_DIR": str(var_dir),
+            "DATABASE_URL": f"sqlite:///{var_dir / 'db.sqlite3'}",
+            **environment,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.once
+def test_production_settings_are_clean(tmp_path: Path) -> None:  # R96
+    finished = check_deploy(tmp_path, **PRODUCTION)
+    assert finished.returncode == 0, finished.stderr
+    assert "no issues" in finished.stdout
+
+
+@pytest.mark.once
+def test_checks_are_registered_and_fail_the_command(tmp_path: Path) -> None:
+    """That the three modules are imported at all is what their `AppConfig.ready` does."""
+    mistakes = {"LAB": "1", "COOKIE_SECURE": "0", "LEEWAY_SECONDS": "60", "HTTPS": "0"}
+    finished = check_deploy(tmp_path, **{**PRODUCTION, **mistakes})
+    assert finished.returncode != 0
+    for found in ("accounts.E002", "accounts.W001", "jwt_api.E004", "security.W004"):
+        assert found in finished.stderr
