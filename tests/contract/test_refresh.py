@@ -1,6 +1,7 @@
 """How does a login go on, and for whom not? `POST refresh/`."""
 
 import pytest
+from django.db import connection
 from pytest_django import Settings
 
 from accounts.client import FlowClient
@@ -96,5 +97,21 @@ def test_after_the_grace_a_refreshed_secret_is_refused(
     clock.advance(settings.GRACE_SECONDS + 1)
     code = str(difference("code_of_a_rotated_secret", flow))
     assert_refused(late.send("POST", "refresh/"), 401, code)
+    renewed = client.send("POST", "refresh/").is_success
+    assert renewed == difference("lives_on_after_reuse", flow)
+
+
+@pytest.mark.inside("changes settings")
+@pytest.mark.django_db(transaction=True)
+def test_what_a_reuse_ended_stays_ended_in_atomic_requests(
+    enter: Enter, guest: FlowClient, flow: str, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Surprise: DRF rolls such a request back when it answers 401, and the revocation with it."""
+    monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
+    client = enter(ada)
+    late = steal(client, guest)
+    client.refresh()
+    client.refresh()
+    assert late.send("POST", "refresh/").status_code == 401
     renewed = client.send("POST", "refresh/").is_success
     assert renewed == difference("lives_on_after_reuse", flow)
