@@ -17,6 +17,7 @@ import subprocess
 import sys
 import sysconfig
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -165,14 +166,16 @@ def _has_other_users(data_dir: Path) -> bool:
 
 
 def _start(binary: Binary, path: Path, data_dir: Path) -> None:
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    check_directory(path.parent)
+    if os.path.lexists(path.parent):
+        check_directory(path.parent)
     log = data_dir / "redis.log"
     log_offset: int | None = None
     deadline = time.monotonic() + START_SECONDS
     while not answers(path):
         if not is_locked(data_dir / "server.lock"):
             if log_offset is not None:
+                with suppress(OSError):
+                    path.parent.rmdir()
                 raise EmbeddedRedisError(f"Redis did not start: {_last_line(log, log_offset)}")
             log_offset = _launch(binary, path, data_dir, log)
         if time.monotonic() > deadline:
@@ -190,6 +193,7 @@ def _launch(binary: Binary, path: Path, data_dir: Path, log: Path) -> int:
     with log.open("wb" if too_long else "ab") as output:
         offset = output.tell()
         path.parent.mkdir(mode=0o700, exist_ok=True)
+        check_directory(path.parent)
         subprocess.run(
             [sys.executable, "-I", "-S", SUPERVISOR, binary.path, path, data_dir],
             stdin=subprocess.DEVNULL,

@@ -34,6 +34,7 @@ def var_dir(tmp_path: Path) -> Iterator[Path]:
     yield tmp_path
     release(tmp_path)
     assert embedded_redis.wait_until_gone(tmp_path)
+    assert not embedded_redis.socket_path(tmp_path).parent.exists(), "something is left in /tmp"
 
 
 @pytest.fixture
