@@ -515,7 +515,6 @@ def test_purge_inside_the_leeway_makes_no_used_token_good_again(
     assert_refused(present(login.refresh[0]), "credential_reused")
 
 
-@pytest.mark.xfail(reason="rotate() takes a purged row for a reuse", strict=True)
 def test_purge_inside_the_leeway_is_no_reuse(ada: User, clock: time_machine.Traveller) -> None:
     """The honest client comes within the leeway; no copy exists, so nobody must be alarmed."""
     login = Login()

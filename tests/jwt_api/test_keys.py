@@ -24,6 +24,7 @@ from pytest_django import Settings
 
 from accounts.models import User
 from jwt_api import keys
+from jwt_api.checks import check_keys
 from jwt_api.keys import ring, thumbprint
 from tests.accounts.people import make
 from tests.accounts.racing import log_in, post
@@ -285,6 +286,21 @@ def test_a_key_that_does_not_fit_is_refused_by_its_file(
     assert not any(line in told for line in lines if len(line) > 20), "R20: no part of the key"
 
 
+def test_the_system_check_names_a_key_file_that_does_not_fit(directory: Path) -> None:
+    """R19: at the start, and not at somebody's first login."""
+    put(directory, "1.pem", pem(p256()))
+    assert check_keys() == []
+    put(directory, "2.pem", pem(ec.generate_private_key(ec.SECP384R1())))
+    (found,) = check_keys()
+    assert (found.id, found.is_serious()) == ("jwt_api.E006", True)
+    assert "2.pem" in found.msg
+
+
+def test_the_system_check_makes_no_key(directory: Path) -> None:
+    assert check_keys() == []
+    assert not directory.exists()
+
+
 def test_one_bad_file_among_good_ones_is_refused(directory: Path) -> None:
     """It would be left out silently, and what it has signed would be refused instead."""
     put(directory, "1.pem", pem(p256()))
@@ -349,7 +365,6 @@ def test_a_token_of_a_removed_key_is_refused_at_once(
     assert len(jwks(client)) == 1
 
 
-@pytest.mark.xfail(reason="ring() keeps what it made when there was no directory", strict=True)
 def test_a_removed_key_is_not_remembered_with_its_directory(
     client: Client, ada: User, directory: Path
 ) -> None:
@@ -360,7 +375,6 @@ def test_a_removed_key_is_not_remembered_with_its_directory(
     assert directory.exists(), "a new key was made"
 
 
-@pytest.mark.xfail(reason="ring() watches the directory, not the files", strict=True)
 def test_a_key_that_is_overwritten_is_not_remembered(
     client: Client, ada: User, directory: Path
 ) -> None:
@@ -373,7 +387,6 @@ def test_a_key_that_is_overwritten_is_not_remembered(
     assert ring().signing.kid == kid_of(private)
 
 
-@pytest.mark.xfail(reason="ring() sorts the files as text", strict=True)
 def test_the_tenth_key_is_newer_than_the_ninth(directory: Path) -> None:
     """Surprise: as text, 10.pem comes before 9.pem."""
     private = {number: p256() for number in (1, 2, 9, 10)}
