@@ -35,9 +35,11 @@ def client_ip(request: HttpRequest) -> str:
         forwarded = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",")]
         address = forwarded[-min(proxies, len(forwarded))] or address
     try:
-        return str(ip_address(address))
+        found = ip_address(address)
     except ValueError:
         return "127.0.0.1"
+    # Surprise: a dual-stack socket says ::ffff:192.0.2.1, and its /64 would be the whole of IPv4.
+    return str(getattr(found, "ipv4_mapped", None) or found)
 
 
 def client_network(request: HttpRequest) -> str:

@@ -70,7 +70,6 @@ def log_out_everywhere(request: HttpRequest, flow: Flow, user: User) -> None:
     """End every device of the user in both flows."""
     with transaction.atomic():
         user.raise_epoch()
-        _forget_devices(user)
         record(Kind.LOGOUT_ALL, request, flow=flow.key, user_id=user.pk)
 
 
@@ -79,7 +78,6 @@ def change_password(request: HttpRequest, flow: Flow, user: User, password: str)
     with transaction.atomic():
         user.set_password(password)
         user.save(update_fields=["password"])  # raises the epoch
-        _forget_devices(user)
         record(Kind.PASSWORD_CHANGED, request, flow=flow.key, user_id=user.pk)
     return flow.issue(request, user)
 
@@ -109,13 +107,3 @@ def end_device(request: HttpRequest, user: User, device: str) -> bool:
             record(Kind.REVOKE, request, flow=flow.key, user_id=user.pk, device=device)
             return True
     return False
-
-
-def _forget_devices(user: User) -> None:
-    """Tell every flow, inside the caller's transaction.
-
-    A flow whose store cannot confirm raises, and the transaction takes the raised
-    epoch back: the answer is 503 and nothing has changed, instead of half a logout.
-    """
-    for flow in flows():
-        flow.revoke_all(user)

@@ -19,9 +19,14 @@ SEEN_BY_FLOWS = {"is_active", "is_staff", "is_superuser"}
 
 
 def tell_flows(user_ids: Collection[int]) -> None:
-    """Let every flow bring its copies of these users up to date, once the change is committed."""
+    """Let every flow know that these rows change; call it inside the transaction that does it.
+
+    A flow that cannot hear it raises, and the change fails with it: a deactivation that a
+    store never learnt of would otherwise count as done.
+    """
     for user_id in user_ids:
         for flow in flows():
+            flow.user_changing(user_id)
             transaction.on_commit(partial(flow.user_changed, user_id))
 
 
@@ -29,18 +34,22 @@ class UserQuerySet(models.QuerySet["User"]):
     """Bulk changes reach the flows too: the admin's "delete selected" never calls `User.delete`."""
 
     def update(self, **values: Any) -> int:
-        ids = list(self.order_by().values_list("pk", flat=True))
-        if "password" in values or values.get("is_active") is False:
+        # Anything but the literal True may be a deactivation: 0, an expression, `bulk_update`.
+        if "password" in values or values.get("is_active", True) is not True:
             values.setdefault("epoch", F("epoch") + 1)
-        changed = super().update(**values)
-        if values.keys() & {*SEEN_BY_FLOWS, "epoch"}:
+        if not values.keys() & {*SEEN_BY_FLOWS, "epoch"}:
+            return super().update(**values)
+        with transaction.atomic():
+            ids = list(self.order_by().values_list("pk", flat=True))
+            changed = super().update(**values)
             tell_flows(ids)
         return changed
 
     def delete(self) -> tuple[int, dict[str, int]]:
-        ids = list(self.order_by().values_list("pk", flat=True))
-        result = super().delete()
-        tell_flows(ids)
+        with transaction.atomic():
+            ids = list(self.order_by().values_list("pk", flat=True))
+            result = super().delete()
+            tell_flows(ids)
         return result
 
 
@@ -61,8 +70,8 @@ class User(AbstractUser):
     display_name = models.CharField(max_length=80, blank=True)
     epoch = models.PositiveIntegerField(default=1, editable=False)
 
-    _was_active = True
     _password: str | None
+    _password_is_new = False
 
     objects: ClassVar[UserManager[User]] = Users()
 
@@ -81,15 +90,6 @@ class User(AbstractUser):
         """What this user may be beyond a user, in the words that credentials carry."""
         flags = {"staff": self.is_staff, "admin": self.is_superuser}
         return [role for role, held in flags.items() if held]
-
-    @classmethod
-    def from_db(
-        cls, db: str | None, field_names: Collection[str], values: Collection[Any], **options: Any
-    ) -> User:
-        user = super().from_db(db, field_names, values, **options)
-        # What the row said, to notice at `save` that a user is being deactivated.
-        user._was_active = dict(zip(field_names, values, strict=True)).get("is_active", True)
-        return user
 
     @classmethod
     def from_known(cls, **known: Any) -> User:
@@ -112,27 +112,32 @@ class User(AbstractUser):
         Threat: a `save` of an instance that was loaded before a logout-all would put
         the old epoch back and revive every credential. So the epoch is never written
         from an instance, only raised in the database.
+        A hash that is assigned to `password` directly counts as no change; use `set_password`.
         """
         if self._state.adding:
             super().save(*args, update_fields=update_fields, **kwargs)
             return
-        # Django keeps the raw password here until `save`, and clears it when `check_password`
+        # Django keeps the raw password here until any `save`, and clears it when `check_password`
         # merely upgrades the hash: an upgrade must not log anybody out.
-        password_changed = self._password is not None
-        deactivated = self._was_active and not self.is_active
+        if self._password is not None:
+            self._password_is_new = True
         if update_fields is None:
             deferred = self.get_deferred_fields()
             update_fields = {
                 field.attname for field in self._meta.concrete_fields if not field.primary_key
             } - deferred
         update_fields = set(update_fields) - {"epoch"}
+        password_changed = self._password_is_new and "password" in update_fields
+        # Whatever this instance once read: another one may have activated the user meanwhile.
+        deactivated = "is_active" in update_fields and not self.is_active
         with transaction.atomic():
             super().save(*args, update_fields=update_fields, **kwargs)
             if password_changed or deactivated:
                 self.raise_epoch()
             elif SEEN_BY_FLOWS & update_fields:
                 tell_flows([self.pk])
-        self._was_active = self.is_active
+        if password_changed:
+            self._password_is_new = False
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         user_id = self.pk
@@ -143,9 +148,10 @@ class User(AbstractUser):
 
     def raise_epoch(self) -> None:
         """End every credential issued so far, in both flows, at commit."""
-        models.QuerySet(User).filter(pk=self.pk).update(epoch=F("epoch") + 1)
-        self.refresh_from_db(fields=["epoch"])
-        tell_flows([self.pk])
+        with transaction.atomic():
+            models.QuerySet(User).filter(pk=self.pk).update(epoch=F("epoch") + 1)
+            self.refresh_from_db(fields=["epoch"])
+            tell_flows([self.pk])
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
         """`<epoch>.<MAC>`: Django compares it on every session request that loads the user.

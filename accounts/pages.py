@@ -254,7 +254,9 @@ class ProfilePage(PersonalPage):
     def post(self, request: HttpRequest) -> HttpResponseBase:
         if "new_password" in request.POST:
             return self.change_password(request)
-        return self.rename(request)
+        if "display_name" in request.POST:
+            return self.rename(request)
+        return redirect(self.url("profile"))
 
     def rename(self, request: HttpRequest) -> HttpResponseBase:
         form = NameForm(request.POST, instance=self.user)

@@ -5,6 +5,9 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.exceptions import ImproperlyConfigured
+
+from jwt_api.keys import ring
 
 E001 = Error(
     "insecure configuration: rest_framework_simplejwt.token_blacklist is not installed.",
@@ -48,3 +51,21 @@ def check_tokens(**kwargs: Any) -> list[CheckMessage]:
     if simple_jwt.get("CHECK_REVOKE_TOKEN"):
         found.append(E005)
     return found
+
+
+@register(Tags.security)
+def check_keys(**kwargs: Any) -> list[CheckMessage]:
+    """Look at the key files that there are; one that cannot sign would fail at the first login."""
+    if not any(settings.JWT_KEYS_DIR.glob("*.pem")):
+        return []
+    try:
+        ring()
+    except ImproperlyConfigured as error:
+        return [
+            Error(
+                f"insecure configuration: {error}",
+                hint="Mend the file, remove it, or set JWT_ALGORITHM to what it is for.",
+                id="jwt_api.E006",
+            )
+        ]
+    return []

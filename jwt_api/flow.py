@@ -6,7 +6,6 @@ from django.conf import settings
 from django.contrib.auth.models import update_last_login
 from django.http import HttpRequest, HttpResponseBase
 from rest_framework_simplejwt.exceptions import ExpiredTokenError, TokenError
-from rest_framework_simplejwt.settings import api_settings
 
 from accounts.audit import record
 from accounts.client_info import client_ip, user_agent
@@ -77,8 +76,8 @@ class Flow(contract.Flow):
     def revoke_device(self, user_id: int, device: str) -> bool:
         return store.end_family(device, TokenFamily.Ended.REVOKED, user_id=user_id)
 
-    def revoke_all(self, user: User) -> None:
-        store.end_all_families(user.pk)
+    def user_changing(self, user_id: int) -> None:
+        store.end_outdated_families(user_id)
 
     def devices(self, user_id: int) -> list[Device]:
         return [
@@ -134,7 +133,7 @@ class Flow(contract.Flow):
         access["sid"] = family.pk
         access["epoch"] = family.epoch
         access["roles"] = user.roles
-        end = min(access.current_time + api_settings.ACCESS_TOKEN_LIFETIME, family.absolute_end)
+        end = min(access.current_time + access.lifetime, family.absolute_end)
         access.set_exp(from_time=end, lifetime=timedelta())
         return Credential(
             scheme=self.scheme,

@@ -55,21 +55,28 @@ class KeyRing:
 
 
 def ring() -> KeyRing:
-    """The ring as its directory is now: a key file that comes or goes is noticed at once."""
+    """The ring as its files are now: one that comes, goes or changes is noticed at once."""
     directory: Path = settings.JWT_KEYS_DIR
+    algorithm = settings.SIMPLE_JWT["ALGORITHM"]
+    if not (files := _files_in(directory)):
+        read_or_create(directory / "1.pem", make=lambda: _new_private_key(algorithm))
+        files = _files_in(directory)
+    return _load(directory, algorithm, files)
+
+
+def _files_in(directory: Path) -> tuple[tuple[str, int, int], ...]:
+    """Name, time and inode of each key file, oldest name first: 9.pem comes before 10.pem."""
     try:
-        changed = os.stat(directory).st_mtime_ns
+        entries = [entry for entry in os.scandir(directory) if entry.name.endswith(".pem")]
     except FileNotFoundError:
-        changed = 0
-    return _load(directory, settings.SIMPLE_JWT["ALGORITHM"], changed)
+        return ()
+    found = [(entry.name, entry.stat().st_mtime_ns, entry.inode()) for entry in entries]
+    return tuple(sorted(found, key=lambda file: (len(file[0]), file[0])))
 
 
 @lru_cache(maxsize=8)
-def _load(directory: Path, algorithm: str, changed: int) -> KeyRing:
-    if not any(directory.glob("*.pem")):
-        read_or_create(directory / "1.pem", make=lambda: _new_private_key(algorithm))
-    files = sorted(directory.glob("*.pem"))
-    keys = [_key_from(path, algorithm) for path in files]
+def _load(directory: Path, algorithm: str, files: tuple[tuple[str, int, int], ...]) -> KeyRing:
+    keys = [_key_from(directory / name, algorithm) for name, *_ in files]
     return KeyRing(keys={key.kid: key for key in keys}, signing=keys[-1])
 
 

@@ -14,7 +14,6 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
-from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
 from accounts.contract.errors import (
@@ -64,7 +63,9 @@ def rotate(token: RefreshToken) -> tuple[TokenFamily, RefreshToken]:
     """
     while True:
         family = _family_of(token)
-        if family.current is not None and token["jti"] == family.current.jti:
+        if family.current is None:
+            raise CredentialExpired("its row was purged")
+        if token["jti"] == family.current.jti:
             try:
                 return _claim(family)
             except _Overtaken:
@@ -159,9 +160,12 @@ def end_family(device: str, because: Ended, *, user_id: int | None = None) -> bo
     return _end(live, because) > 0
 
 
-def end_all_families(user_id: int) -> None:
-    """End every live family of a user."""
-    _end(TokenFamily.objects.filter(user_id=user_id, ended=None), Ended.EVERYWHERE)
+def end_outdated_families(user_id: int) -> None:
+    """End the families of a user that were started in another epoch than the row says now."""
+    epoch = User.objects.filter(pk=user_id).values_list("epoch", flat=True).first()
+    if epoch is not None:
+        live = TokenFamily.objects.filter(user_id=user_id, ended=None)
+        _end(live.exclude(epoch=epoch), Ended.EVERYWHERE)
 
 
 def _end(live: QuerySet[TokenFamily], because: Ended) -> int:
@@ -230,7 +234,7 @@ def _new_refresh_token(family: TokenFamily) -> RefreshToken:
     token["client_id"] = settings.JWT_CLIENT_ID
     token["sid"] = family.pk
     token["epoch"] = family.epoch
-    idle_end = token.current_time + api_settings.REFRESH_TOKEN_LIFETIME
+    idle_end = token.current_time + settings.SIMPLE_JWT["REFRESH_TOKEN_LIFETIME"]
     # Renewing never passes the absolute end (browser-apps BCP; ASVS 10.4.8).
     token.set_exp(from_time=min(idle_end, family.absolute_end), lifetime=timedelta())
     return token

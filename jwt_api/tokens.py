@@ -21,7 +21,6 @@ from rest_framework_simplejwt.exceptions import (
     TokenBackendExpiredToken,
     TokenError,
 )
-from rest_framework_simplejwt.settings import api_settings
 
 from jwt_api.keys import ring
 
@@ -31,6 +30,7 @@ MOST_CHARACTERS = 4096
 LATEST = 32503680000  # the year 3000; Python's datetime overflows further on
 REQUIRED = ["exp", "iat", "jti", "sub", "iss", "aud", "client_id"]
 USER_ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
+ROLE = re.compile(r"[a-z_]{1,32}", re.ASCII)
 OPAQUE = re.compile(r"[A-Za-z0-9_-]{8,43}", re.ASCII)
 
 
@@ -39,10 +39,10 @@ class KeyRingBackend(TokenBackend):
 
     def __init__(self, typ: str, audience: str) -> None:
         super().__init__(
-            algorithm=api_settings.ALGORITHM,
+            algorithm=settings.SIMPLE_JWT["ALGORITHM"],
             audience=audience,
-            issuer=api_settings.ISSUER,
-            leeway=api_settings.LEEWAY,
+            issuer=settings.SIMPLE_JWT["ISSUER"],
+            leeway=settings.SIMPLE_JWT["LEEWAY"],
         )
         self.typ = typ
 
@@ -152,7 +152,7 @@ def check_claims(payload: dict[str, Any]) -> None:
         and payload.get("client_id") == settings.JWT_CLIENT_ID
     )
     roles = payload.get("roles", [])
-    if not well_formed or not isinstance(roles, list) or not all(type(r) is str for r in roles):
+    if not well_formed or not isinstance(roles, list) or not all(_matches(ROLE, r) for r in roles):
         raise TokenError("ill-typed claim")
 
 
@@ -171,11 +171,11 @@ class AccessToken(_Token, tokens.AccessToken):
     @property
     def lifetime(self) -> timedelta:  # type: ignore[override]
         # A property, because SimpleJWT's class attribute is frozen at import.
-        return api_settings.ACCESS_TOKEN_LIFETIME
+        return settings.SIMPLE_JWT["ACCESS_TOKEN_LIFETIME"]
 
     @property
     def audience(self) -> str:
-        return api_settings.AUDIENCE
+        return settings.SIMPLE_JWT["AUDIENCE"]
 
 
 class RefreshToken(_Token, tokens.Token):
@@ -198,8 +198,8 @@ class RefreshToken(_Token, tokens.Token):
 
     @property
     def lifetime(self) -> timedelta:  # type: ignore[override]
-        return api_settings.REFRESH_TOKEN_LIFETIME
+        return settings.SIMPLE_JWT["REFRESH_TOKEN_LIFETIME"]
 
     @property
     def audience(self) -> str:
-        return api_settings.ISSUER
+        return settings.SIMPLE_JWT["ISSUER"]

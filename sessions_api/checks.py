@@ -33,6 +33,14 @@ E005 = Error(
 )
 
 
+E006 = Error(
+    "insecure configuration: SESSION_SAVE_EVERY_REQUEST is on.",
+    hint="Leave it off: use renews a session's idle time by itself, and late answers to an old id "
+    "would overwrite the cookie of a newer one.",
+    id="sessions_api.E006",
+)
+
+
 @register(Tags.security)
 def check_session_alias(**kwargs: Any) -> list[CheckMessage]:
     alias: dict[str, Any] = settings.CACHES.get(settings.SESSION_CACHE_ALIAS, {})
@@ -48,4 +56,6 @@ def check_session_alias(**kwargs: Any) -> list[CheckMessage]:
         found.append(E003)
     if not (options.get("SOCKET_TIMEOUT") and options.get("SOCKET_CONNECT_TIMEOUT")):
         found.append(E004)
+    if settings.SESSION_SAVE_EVERY_REQUEST:
+        found.append(E006)
     return found

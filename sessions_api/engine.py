@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from typing import Any, cast
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.base import SessionBase, UpdateError
@@ -72,7 +74,10 @@ class SessionStore(SessionBase):
         session_id = self.session_key
         assert session_id is not None
         raw, record, snapshot = store.read(session_id)
-        self.refusal = self._refusal_of(session_id, record, snapshot)
+        if raw is not None and record is None:
+            self.refusal = CredentialInvalid("unreadable record")
+        else:
+            self.refusal = self._refusal_of(session_id, record, snapshot)
         if self.refusal is not None:
             # Never adopt an id that the client chose: it would be the attacker's who planted it.
             self._session_key = None
@@ -111,7 +116,7 @@ class SessionStore(SessionBase):
         return self.refusal
 
     def exists(self, session_key: str) -> bool:
-        return store.read(session_key)[1] is not None
+        return self._validate_session_key(session_key) and store.read(session_key)[1] is not None
 
     def create(self) -> None:
         self._session_cache: dict[str, Any] = {}
@@ -158,6 +163,10 @@ class SessionStore(SessionBase):
             now = int(time.time())
             ip, agent = self.client
             self.record = Record(new_device_id(), now, now, ip, agent, data)
+        else:
+            # A device of its own: the one that the old id belongs to is ended with it. `created`
+            # stays, and with it the absolute end.
+            self.record = replace(self.record, device=new_device_id(), rotated=False)
 
     def adopt(self, session_id: str, record: Record) -> None:
         """Continue as the successor that `rotate` made; the middleware sends its cookie."""
@@ -169,15 +178,30 @@ class SessionStore(SessionBase):
 
     def delete(self, session_key: str | None = None) -> None:
         session_id = session_key or self.session_key
-        if session_id is not None and not (self._is_new and session_id == self.session_key):
-            store.end_session(session_id)
+        unwritten = self._is_new and session_id == self.session_key
+        if self._validate_session_key(session_id) and not unwritten:
+            store.end_session(session_id or "")
 
     def flush(self) -> None:
         """End the session; raises `StoreUnavailable` unless Redis has confirmed."""
+        if self._retired is not None:
+            store.end_session(self._retired)
+            self._retired = None
         self.delete()
         self.clear()
         self._session_key = None
         self._is_new, self.record, self._flushed = False, None, True
+
+    # Django's asynchronous versions go past the three methods above that are not its own.
+
+    async def aset(self, key: str, value: Any) -> None:
+        await sync_to_async(self.__setitem__)(key, value)
+
+    async def acycle_key(self) -> None:
+        await sync_to_async(self.cycle_key)()
+
+    async def aflush(self) -> None:
+        await sync_to_async(self.flush)()
 
     def is_empty(self) -> bool:
         """Whether the middleware shall delete the cookie: after a logout, and only then.
@@ -191,6 +215,7 @@ class SessionStore(SessionBase):
         """Seconds that the browser may keep the cookie: until the absolute end.
 
         The idle time is the server's to enforce; a shorter cookie would end a session in use.
+        Lifetimes are those of the settings: `set_expiry` changes nothing here.
         """
         if self.record is None:
             return settings.ABSOLUTE_SECONDS

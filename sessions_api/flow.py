@@ -13,7 +13,7 @@ from accounts.models import User
 from sessions_api import store
 from sessions_api.authentication import Authentication
 from sessions_api.engine import SessionStore, session_of
-from sessions_api.records import ANONYMOUS, GONE, user_of
+from sessions_api.records import ANONYMOUS, user_of
 
 
 class Flow(contract.Flow):
@@ -35,7 +35,7 @@ class Flow(contract.Flow):
         # Written now, not by the middleware on the way out: a login that Redis did not take
         # must not be answered, or recorded, as one.
         session_of(request).save()
-        store.write_snapshot(user, if_missing=True)
+        store.refresh_snapshot(user.pk)
         return self._credential(session_of(request))
 
     def renew(self, request: HttpRequest) -> Credential:
@@ -50,25 +50,27 @@ class Flow(contract.Flow):
 
     def revoke(self, request: HttpRequest) -> EndedDevice | None:
         session = session_of(request)
+        presented = session.session_key
         ended = None
         if session.why_refused() is None and SESSION_KEY in session:
             assert session.record is not None
             ended = EndedDevice(user_id=int(session[SESSION_KEY]), device=session.record.device)
+        elif presented is not None:
+            # The id may have been refreshed away a moment ago, in another tab: what it led to ends.
+            store.end_successors(presented)
         session.flush()
         return ended
 
     def revoke_device(self, user_id: int, device: str) -> bool:
         return store.end_sessions(user_id, device) > 0
 
-    def revoke_all(self, user: User) -> None:
-        # The snapshot first: from here on no session of an older epoch is accepted, so that one
-        # which a login is writing at this moment is dead on arrival.
-        store.write_snapshot(user)
-        store.end_sessions(user.pk)
+    def user_changing(self, user_id: int) -> None:
+        store.distrust_snapshot(user_id)
 
     def user_changed(self, user_id: int) -> None:
-        if store.refresh_snapshot(user_id) == GONE:
-            store.end_sessions(user_id)
+        snapshot = store.refresh_snapshot(user_id, committed=True)
+        # They are refused already; what is dead shall not lie in Redis for days.
+        store.end_sessions(user_id, keep_epoch=snapshot.epoch if snapshot.is_active else None)
 
     def devices(self, user_id: int) -> list[Device]:
         return [

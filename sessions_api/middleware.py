@@ -26,6 +26,8 @@ class SessionMiddleware(middleware.SessionMiddleware):
         except SessionInterrupted:
             # The user logged out while this request was under way. Django would answer 400; the
             # contract's answer is "this login was ended", and no cookie.
-            return plain_error(request, CredentialRevoked("session ended while writing"))
+            response = plain_error(request, CredentialRevoked("session ended while writing"))
+            response["WWW-Authenticate"] = 'Session realm="authdemo", error="invalid_token"'
+            return response
         except StoreUnavailable as error:
             return plain_error(request, error)

@@ -22,6 +22,7 @@ logger = logging.getLogger("authdemo.sessions")
 
 SESSION_ID = re.compile(r"(0|[1-9][0-9]{0,17})\.([A-Za-z0-9_-]{43})", re.ASCII)
 ANONYMOUS = 0
+LATEST = 2**36  # Unix seconds, in the year 4147; Python's dates overflow further on
 
 
 # --- names ----------------------------------------------------------------------------------
@@ -100,7 +101,7 @@ class Record:
     def epoch(self) -> int | None:
         """The user's epoch at login; it leads the session auth hash (`accounts.models.User`)."""
         head = str(self.data.get(HASH_SESSION_KEY, "")).partition(".")[0]
-        return int(head) if head.isdecimal() else None
+        return int(head) if head.isdecimal() and len(head) < 20 else None
 
     def idle_seconds(self, now: float) -> int:
         """How long Redis keeps it if it stays unused: never past the absolute end."""
@@ -121,8 +122,11 @@ def decode(raw: bytes) -> Record | None:
     except (ValueError, TypeError, RecursionError):
         logger.error("a session record is not readable")
         return None
-    well_typed = isinstance(record.data, dict) and isinstance(record.created, int)
-    return record if well_typed and isinstance(record.seen, int) else None
+    times = (record.created, record.seen)
+    well_typed = isinstance(record.data, dict) and all(
+        type(moment) is int and 0 <= moment < LATEST for moment in times
+    )
+    return record if well_typed else None
 
 
 @dataclass(frozen=True)
@@ -143,8 +147,11 @@ class Snapshot:
         try:
             return cls(**json.loads(raw)) if raw else None
         except (ValueError, TypeError, RecursionError):
-            logger.error("a snapshot of a user is not readable")
+            if raw != CHANGING:
+                logger.error("a snapshot of a user is not readable")
             return None
 
 
+# Stands in a snapshot's place while a transaction changes the row: ask the database.
+CHANGING = b"changing"
 GONE = Snapshot(epoch=0, is_active=False, is_staff=False, is_superuser=False)

@@ -38,6 +38,7 @@ from accounts.contract.flow import Remembered
 from accounts.models import User
 from sessions_api.records import (
     ANONYMOUS,
+    CHANGING,
     GONE,
     Record,
     Snapshot,
@@ -58,6 +59,7 @@ Pipeline: TypeAlias = Any
 MOST_DEVICES = 50
 SNAPSHOT_SECONDS = 300
 REMEMBER_ENDED_SECONDS = 86400
+MOST_SUCCESSORS = 8
 
 
 def redis() -> Redis:
@@ -81,39 +83,42 @@ def store_errors() -> Iterator[None]:
 # --- the snapshot of a user ------------------------------------------------------------------
 
 
-def refresh_snapshot(user_id: int) -> Snapshot:
-    """Copy the user's row to Redis and return it; the one way to write a snapshot.
+def read_snapshot(raw: bytes | None, user_id: int) -> Snapshot:
+    """What Redis said, or the row, where Redis knows nothing that may be trusted."""
+    return Snapshot.decode(raw) or refresh_snapshot(user_id)
 
-    The row is read while the key is watched: whoever writes an older row after a
-    newer one fails, and reads again. The TTL bounds what a change behind Django's
-    back (plain SQL) can leave stale.
+
+def refresh_snapshot(user_id: int, *, committed: bool = False) -> Snapshot:
+    """Read the user's row, copy it to Redis, and return it.
+
+    The row is read while the key is watched: whoever would write an older row after a
+    newer one fails, and reads again. While the row is changing nothing is copied, except
+    by the one who has `committed` the change. The TTL bounds what a change behind
+    Django's back (plain SQL) can leave stale.
     """
+    name = snapshot_name(user_id)
 
     def copy_row(pipe: Pipeline) -> Snapshot:
+        is_changing = pipe.get(name) == CHANGING and not committed
         row = User.objects.filter(pk=user_id).values(*Snapshot.__annotations__).first()
         snapshot = Snapshot(**row) if row else GONE
         pipe.multi()
-        _set_snapshot(pipe, user_id, snapshot)
+        if not is_changing:
+            pipe.set(name, snapshot.encode(), ex=SNAPSHOT_SECONDS)
         return snapshot
 
     with store_errors():
-        return redis().transaction(copy_row, snapshot_name(user_id), value_from_callable=True)
+        return redis().transaction(copy_row, name, value_from_callable=True)
 
 
-def write_snapshot(user: User, *, if_missing: bool = False) -> None:
-    """Make `user`, as it will be committed, what the next request sees.
+def distrust_snapshot(user_id: int) -> None:
+    """Have every request read the row itself from now on, until `refresh_snapshot` copies it anew.
 
-    Called inside the transaction that raises the epoch: if Redis cannot take it, the
-    transaction fails. `refresh_snapshot` follows at commit. A login, whose row may be
-    moments old, writes `if_missing` only: what is there already is not older.
+    Called inside the transaction that changes the row. If Redis dies between here and the
+    commit, or the transaction is rolled back, requests are slower for a while, and right.
     """
-    values = {name: getattr(user, name) for name in Snapshot.__annotations__}
     with store_errors():
-        _set_snapshot(redis(), user.pk, Snapshot(**values), nx=if_missing)
-
-
-def _set_snapshot(client: Redis, user_id: int, snapshot: Snapshot, *, nx: bool = False) -> None:
-    client.set(snapshot_name(user_id), snapshot.encode(), ex=SNAPSHOT_SECONDS, nx=nx)
+        redis().set(snapshot_name(user_id), CHANGING, ex=SNAPSHOT_SECONDS)
 
 
 # --- what can be done to a session ----------------------------------------------------------
@@ -127,7 +132,7 @@ def read(session_id: str) -> tuple[bytes | None, Record | None, Snapshot | None]
     record = decode(raw) if raw is not None else None
     if record is None or user_id == ANONYMOUS:
         return raw, record, None
-    return raw, record, Snapshot.decode(user) or refresh_snapshot(user_id)
+    return raw, record, read_snapshot(user, user_id)
 
 
 def write_new(session_id: str, record: Record) -> bool:
@@ -201,9 +206,11 @@ def rotate(session_id: str) -> tuple[str, Record]:
 
     def move(pipe: Pipeline) -> Record:
         raw, next_raw = pipe.mget(name, next_name)
-        record = decode(raw) if raw is not None else None
-        if record is None:
+        if raw is None:
             raise why_gone(session_id)
+        record = decode(raw)
+        if record is None:
+            raise CredentialInvalid("unreadable record")
         if next_raw is not None:
             successor = decode(next_raw)
             if successor is None or successor.rotated:
@@ -221,11 +228,15 @@ def rotate(session_id: str) -> tuple[str, Record]:
         # Watching the index too: a logout that looked for the device's sessions before this
         # one was added has to look again.
         record = redis().transaction(move, name, index_name(user_id), value_from_callable=True)
+    _trim_index(user_id)
     return next_id, record
 
 
-def end_sessions(user_id: int, device: str | None = None) -> int:
-    """End all sessions of a user, or those of one device, and return how many there were."""
+def end_sessions(user_id: int, device: str | None = None, *, keep_epoch: int | None = None) -> int:
+    """End a user's sessions and return how many there were.
+
+    All of them, or those of one device, or all but those of the epoch `keep_epoch`.
+    """
     index = index_name(user_id)
 
     def drop(pipe: Pipeline) -> int:
@@ -236,7 +247,9 @@ def end_sessions(user_id: int, device: str | None = None) -> int:
         found = [
             digest
             for digest, record in zip(digests, records, strict=True)
-            if record is not None and device in (None, record.device)
+            if record is not None
+            and device in (None, record.device)
+            and (keep_epoch is None or record.epoch != keep_epoch)
         ]
         pipe.multi()
         for digest in found:
@@ -260,6 +273,18 @@ def end_session(session_id: str) -> None:
         end_sessions(user_id, record.device)
 
 
+def end_successors(session_id: str) -> None:
+    """End what an id led to that was refreshed away: the device, whichever id it has now."""
+    user_id, lineage = user_of(session_id), [session_id]
+    for _ in range(MOST_SUCCESSORS):
+        lineage.append(successor_id(lineage[-1]))
+    with store_errors():
+        raws = redis().mget([session_key_name(user_id, digest_of(each)) for each in lineage])
+    for record in (decode(raw) for raw in raws if raw):
+        if record is not None:
+            end_sessions(user_id, record.device)
+
+
 def live_records(user_id: int) -> list[tuple[str, Record]]:
     """Digest and record of each live session of a user; those of an older epoch are dead."""
     with store_errors():
@@ -270,7 +295,7 @@ def live_records(user_id: int) -> list[tuple[str, Record]]:
             return []
         names = [session_key_name(user_id, digest) for digest in digests]
         *raws, user = client.mget([*names, snapshot_name(user_id)])
-    snapshot = Snapshot.decode(user) or refresh_snapshot(user_id)
+    snapshot = read_snapshot(user, user_id)
     records = [(d, decode(raw)) for d, raw in zip(digests, raws, strict=True) if raw]
     return [
         (digest, record)

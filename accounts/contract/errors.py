@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import Http404
 from redis.exceptions import RedisError
@@ -99,6 +99,14 @@ class StoreUnavailable(ContractError):
         super().__init__(log_reason, retry_after=retry_after)
 
 
+class BodyTooLarge(ContractError):
+    """The body is larger than any call needs (`DATA_UPLOAD_MAX_MEMORY_SIZE`)."""
+
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+    default_code = "invalid"
+    default_detail = "The body is too large."
+
+
 STORE_ERRORS = (RedisError, OperationalError, InterfaceError)
 
 # DRF's own refusals, in the contract's words. All others keep their status and get "invalid".
@@ -117,6 +125,8 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
     """
     if isinstance(exception, STORE_ERRORS):
         exception = StoreUnavailable(type(exception).__name__)
+    elif isinstance(exception, RequestDataTooBig):
+        exception = BodyTooLarge()
     elif isinstance(exception, Http404):
         exception = exceptions.NotFound()
     elif isinstance(exception, PermissionDenied):

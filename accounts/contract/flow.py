@@ -161,13 +161,6 @@ class Flow(ABC):
         """End one device of a user; False when this flow has no such live device."""
 
     @abstractmethod
-    def revoke_all(self, user: User) -> None:
-        """Forget every device of a user whose epoch was just raised to `user.epoch`.
-
-        The epoch has already made them worthless; this tells the stores at once.
-        """
-
-    @abstractmethod
     def devices(self, user_id: int) -> list[Device]:
         """The user's live devices, newest use first."""
 
@@ -175,12 +168,16 @@ class Flow(ABC):
     def remembered(self, user_id: int) -> list[Remembered]:
         """Everything the server keeps for this user's logins, for a learner to look at."""
 
-    def user_changed(self, user_id: int) -> None:
-        """Hear that the user's row changed (roles, active, epoch) or is gone.
+    def user_changing(self, user_id: int) -> None:
+        """Hear, inside the transaction, that the user's row changes: roles, active, epoch, or gone.
 
-        Flows that keep a copy outside the database bring it up to date here; the
-        others have nothing to do.
+        From its return on, nothing may be answered from an older copy of the row, however the
+        transaction ends. Raise, and the change fails: half a logout-all is worse than none.
+        A raised epoch has made every older credential worthless; this is "revoke all".
         """
+
+    def user_changed(self, user_id: int) -> None:
+        """Hear that the change is committed: bring copies up to date, forget dead devices."""
 
     @abstractmethod
     def deliver(self, response: HttpResponseBase, credential: Credential) -> None:
