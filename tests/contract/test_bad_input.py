@@ -127,6 +127,19 @@ def test_a_profile_of_another_shape_is_refused(enter: Enter, ada: Person, body: 
     assert client.me() == before
 
 
+@pytest.mark.parametrize("size", [70_000, 1_000_000])
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "login/"), ("POST", "password/"), ("PATCH", "me/")]
+)
+def test_a_body_beyond_all_need_is_refused(
+    enter: Enter, ada: Person, method: str, path: str, size: int
+) -> None:
+    client = enter(ada)
+    body = json.dumps({"display_name": "x" * size}).encode()
+    assert_refused(client.send(method, path, content=body, headers=JSON), 413, "invalid")
+    assert_logged_in(client)
+
+
 @pytest.mark.parametrize("charset", CHARSETS)
 @pytest.mark.parametrize("body", [b'{"username": 1}', b"\xff\xfe\x00", b"61", zlib.compress(b"{}")])
 def test_a_charset_of_the_senders_choice_breaks_nothing(
