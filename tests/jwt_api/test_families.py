@@ -16,6 +16,7 @@ import time_machine
 from django.conf import settings as site_settings
 from django.core.management import call_command
 from django.db import connection, connections
+from django.db.models import QuerySet
 from django.test import Client
 from django.urls import URLPattern, get_resolver
 from pytest_django import Settings
@@ -348,6 +349,9 @@ ENDINGS: dict[str, Callable[[Login], object]] = {  # R48, R51; A29, A31, A34 to 
     "password change elsewhere": lambda login: change_password(Login()),
     "ended by an admin": lambda login: store.end_family(login.device, Ended.REVOKED),
     "deactivated": lambda login: User.objects.update(is_active=False),
+    # A console of the database raises no epoch.
+    "deactivated by SQL": lambda login: QuerySet(User).update(is_active=False),
+    "epoch raised by SQL": lambda login: QuerySet(User).update(epoch=2),
     "deactivated and reactivated": deactivate_and_reactivate,
     "user deleted": lambda login: User.objects.get().delete(),
     "another login in the same browser": lambda login: log_in(login.client, "jwt"),

@@ -467,6 +467,41 @@ def test_all_rules_satisfied_it_is_a_token_of_this_kind(door: Door, other: Forge
     door.assert_takes(other.ours({"typ": door.genuine.header["typ"]}, claims))
 
 
+NO_LOGOUT: Named = {
+    "signed by mallory": lambda g: g.theirs({}, "ES256", p256_key()),
+    "alg none": unsigned("none", "AA"),
+    "HMAC over the PEM": with_hmac(public_pem),
+    "typ of an access token": lambda g: g.ours({"typ": "at+jwt"}),
+    "audience of an access token": lambda g: g.ours(claims={"aud": "api"}),
+    "type of an access token": lambda g: g.ours(claims={"use": "access"}),
+    "no type": lambda g: g.ours(claims={"use": ABSENT}),
+    "another user": lambda g: g.ours(claims={"sub": str(int(g.claims["sub"]) + 1)}),
+    "another client": lambda g: g.ours(claims={"client_id": "mobile"}),
+    "sub a list": lambda g: g.ours(claims={"sub": [g.claims["sub"]]}),
+    "sid a list": lambda g: g.ours(claims={"sid": [g.claims["sid"]]}),
+    "sid an object": lambda g: g.ours(claims={"sid": {"a": 1}}),
+    "sid with a NUL": lambda g: g.ours(claims={"sid": "\0"}),
+    "exp is NaN": lambda g: g.ours(claims={"exp": float("nan")}),
+    "exp absent": lambda g: g.ours(claims={"exp": ABSENT}),
+    "issued next year": lambda g: g.ours(claims={"iat": g.claims["iat"] + 31_536_000}),
+}
+
+
+@rows(NO_LOGOUT)
+def test_a_forged_token_logs_nobody_out(tokens: dict[str, Forge], forge: Row) -> None:
+    """Logout skips the check of the end, and no other: its answer is 204, and nothing ends."""
+    client = visitor(**{COOKIE: forge(tokens["refresh"])})
+    assert post(client, "/api/jwt/logout/").status_code == 204
+    assert not TokenFamily.objects.exclude(ended=None).exists()
+
+
+def test_an_access_token_in_the_cookie_logs_nobody_out(tokens: dict[str, Forge]) -> None:
+    """Threat: access tokens are shown to other services, which could end the login by them."""
+    client = visitor(**{COOKIE: tokens["access"].token})
+    assert post(client, "/api/jwt/logout/").status_code == 204
+    assert not TokenFamily.objects.exclude(ended=None).exists()
+
+
 # --- claims -----------------------------------------------------------------------------------
 
 Change = Callable[[Any], Any]
