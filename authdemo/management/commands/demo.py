@@ -39,19 +39,14 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--port", type=int, default=settings.PORT, help="0 takes a free one")
         parser.add_argument("--host", default="127.0.0.1")
-        parser.add_argument(
-            "--expose",
-            action="store_true",
-            help="allow a --host that others can reach: they get the lab and the demo passwords",
-        )
 
-    def handle(self, *args: Any, host: str, port: int, expose: bool, **options: Any) -> None:
+    def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
         if not settings.LAB:
             raise CommandError("The demo is part of the lab: LAB=1, or start it by manage.py.")
-        if not (expose or is_loopback(host)):
+        if not is_loopback(host):
             raise CommandError(
                 f"{host} can be reached by others, and they would get the lab and the demo "
-                "passwords. If that is meant, add --expose and name the host in ALLOWED_HOSTS."
+                "passwords. Serve other machines by `gunicorn authdemo.wsgi`, with LAB=0."
             )
         for name in ("SIGTERM", "SIGHUP"):
             if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is signal.SIG_DFL:
