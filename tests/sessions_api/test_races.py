@@ -5,23 +5,22 @@ RACE_TRIALS=100 pytest tests/sessions_api/test_races.py runs every race to its f
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
-from threading import Barrier, Thread
+from threading import Barrier
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.contrib.sessions.backends.base import UpdateError
-from django.db import connections
 from django.test import Client
 from pytest_django import Settings
 
 from accounts.contract.errors import ContractError
 from accounts.models import User
-from sessions_api import store
+from sessions_api import records, store
 from sessions_api.engine import SessionStore
-from sessions_api.flow import flow
-from sessions_api.records import index_name, snapshot_name
+from sessions_api.records import Record, digest_of, index_name, session_key_name, snapshot_name
 from tests.accounts.racing import at_once, browser, log_in, post, trials
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(900)]
@@ -98,7 +97,7 @@ def test_write_between_read_and_write_of_a_write_is_not_lost_to_a_logout(
 ) -> None:
     """The logout lands inside of `write_data`, after its GET and before its SET."""
     session = start(ada)
-    decode = store.decode
+    decode = records.decode
 
     def decode_and_end(raw: bytes) -> Any:
         monkeypatch.setattr(store, "decode", decode)
@@ -177,17 +176,22 @@ ENDINGS: dict[str, Callable[[Client], Any]] = {
 }
 
 
+@pytest.mark.parametrize("grace", [10, 0])
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_refresh_racing_an_ending_leaves_nothing_alive(ada: User, redis: Any, ending: str) -> None:
-    for _ in range(trials(12)):
+def test_refresh_racing_an_ending_leaves_nothing_alive(
+    ada: User, redis: Any, settings: Settings, ending: str, grace: int
+) -> None:
+    settings.GRACE_SECONDS = grace
+    for _ in range(trials(8)):
         client = browser()
         log_in(client, "sessions")
         first = session_id_of(client)
         tabs = [browser(**{settings.SESSION_COOKIE_NAME: first}) for _ in range(4)]
-        refreshes: list[Callable[[], Any]] = [
+        calls: list[Callable[[], Any]] = [
             partial(post, tab, "/api/sessions/refresh/") for tab in tabs
         ]
-        ended, *refreshed = at_once([partial(ENDINGS[ending], client), *refreshes])
+        calls.insert(0, partial(ENDINGS[ending], client))
+        ended, *refreshed = at_once(calls)
         assert ended.status_code == 204
         assert {answer.status_code for answer in refreshed} <= {200, 401}
         assert {whoami(session_id_of(tab)) for tab in tabs} == {401}
@@ -201,7 +205,7 @@ def test_refresh_inside_of_a_logout_is_ended_too(
     """The successor is listed after the logout has read the list: the logout reads it again."""
     session = start(ada)
     session_id = session.session_key or ""
-    decode, successors = store.decode, []
+    decode, successors = records.decode, []
 
     def decode_and_rotate(raw: bytes) -> Any:
         monkeypatch.setattr(store, "decode", decode)
@@ -246,8 +250,9 @@ def test_login_racing_logout_all_is_of_one_epoch_or_the_other(ada: User) -> None
         client = browser()
         log_in(client, "sessions")
         arriving = [browser() for _ in range(4)]
-        logins: list[Callable[[], Any]] = [partial(log_in, c, "sessions") for c in arriving]
-        ended, *_ = at_once([partial(ENDINGS["logout-all"], client), *logins])
+        calls: list[Callable[[], Any]] = [partial(log_in, c, "sessions") for c in arriving]
+        calls.insert(0, partial(ENDINGS["logout-all"], client))
+        ended, *_ = at_once(calls)
         assert ended.status_code == 204
         epoch = User.objects.get().epoch
         for newcomer in arriving:
@@ -260,47 +265,8 @@ def test_login_overtaken_by_logout_all_is_dead(ada: User, start: Start) -> None:
     """The same, one step at a time: the row was read, the epoch raised, the session written."""
     stale = User.objects.get(pk=ada.pk)
     ada.raise_epoch()
-    flow.revoke_all(ada)
     session = start(stale)
-    store.write_snapshot(stale, if_missing=True)
-    assert not answers(session.session_key or "")
-
-
-def test_copy_of_the_row_that_was_overtaken_by_a_commit_is_not_kept(
-    ada: User, start: Start, redis: Any, settings: Settings
-) -> None:
-    """A reader fills the missing snapshot while a writer commits: the older row must not stay.
-
-    Two connections, stopped between the reader's SELECT and its SET.
-    """
-    session = start(ada)
-    redis.delete(snapshot_name(ada.pk))
-    has_read, has_committed = Barrier(2), Barrier(2)
-    encode = store._set_snapshot
-    stopped = []
-
-    def wait_and_set(client: Any, user_id: int, snapshot: Any, **options: Any) -> None:
-        if not stopped:
-            stopped.append(snapshot)
-            has_read.wait(timeout=10)
-            has_committed.wait(timeout=10)
-        encode(client, user_id, snapshot, **options)
-
-    def fill() -> None:
-        try:
-            answers(session.session_key or "")
-        finally:
-            connections.close_all()
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(store, "_set_snapshot", wait_and_set)
-        reader = Thread(target=fill)
-        reader.start()
-        has_read.wait(timeout=10)
-        User.objects.filter(pk=ada.pk).update(is_active=False)
-        has_committed.wait(timeout=10)
-        reader.join()
-    assert stopped[0].is_active, "the reader has read the older row"
+    store.refresh_snapshot(ada.pk)
     assert not answers(session.session_key or "")
 
 
@@ -310,10 +276,10 @@ def test_deactivation_racing_requests_is_seen_by_the_next_one(ada: User) -> None
         client = browser()
         log_in(client, "sessions")
         session_id = session_id_of(client)
-        requests: list[Callable[[], Any]] = [partial(whoami, session_id)] * 4
-        deactivate = partial(User.objects.filter(pk=ada.pk).update, is_active=False)
+        calls: list[Callable[[], Any]] = [partial(whoami, session_id)] * 4
+        calls.append(partial(User.objects.filter(pk=ada.pk).update, is_active=False))
         store.redis().delete(snapshot_name(ada.pk))
-        at_once([deactivate, *requests])
+        at_once(calls)
         assert whoami(session_id) == 401
 
 
@@ -325,3 +291,79 @@ def test_surplus_devices_are_trimmed_under_concurrent_logins(
         at_once([partial(log_in, browser(), "sessions") for _ in range(store.MOST_DEVICES // 2)])
     assert len(session_keys(redis)) <= store.MOST_DEVICES
     assert redis.zcard(index_name(ada.pk)) <= store.MOST_DEVICES
+
+
+# --- noting the use ---------------------------------------------------------------------------
+
+
+def inside_of_touch(
+    monkeypatch: pytest.MonkeyPatch, session_id: str, meanwhile: Callable[[], Any]
+) -> None:
+    """Have something happen after `touch` has read the record, and before it writes it."""
+    raw, record, _ = store.read(session_id)
+    assert raw is not None
+    assert record is not None
+    idle_seconds = Record.idle_seconds
+    happened: list[float] = []
+
+    def interrupted(self: Record, now: float) -> int:
+        if not happened:
+            happened.append(now)
+            meanwhile()
+        return idle_seconds(self, now)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Record, "idle_seconds", interrupted)
+        store.touch(session_id, raw, record)
+    assert happened
+
+
+def test_write_inside_of_a_touch_is_kept(
+    ada: User, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session_id = start(ada).session_key or ""
+    written = {**dict(SessionStore(session_id).items()), "note": "written meanwhile"}
+    inside_of_touch(monkeypatch, session_id, lambda: store.write_data(session_id, written))
+    assert SessionStore(session_id)["note"] == "written meanwhile"
+
+
+def test_logout_inside_of_a_touch_is_final(
+    ada: User, start: Start, redis: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = start(ada)
+    inside_of_touch(monkeypatch, session.session_key or "", session.flush)
+    assert session_keys(redis) == []
+    assert redis.zcard(index_name(ada.pk)) == 0
+
+
+def test_refresh_inside_of_a_touch_keeps_the_predecessor_short(
+    ada: User, start: Start, redis: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Threat: the old id would live for two more weeks, as good as the new one."""
+    session_id = start(ada).session_key or ""
+    inside_of_touch(monkeypatch, session_id, lambda: store.rotate(session_id))
+    predecessor = store.read(session_id)[1]
+    assert predecessor is not None
+    assert predecessor.rotated
+    key = session_key_name(ada.pk, digest_of(session_id))
+    assert 0 < redis.ttl(key) <= settings.GRACE_SECONDS
+
+
+def test_touches_racing_logout_and_refresh(ada: User, start: Start, redis: Any) -> None:
+    """All at once, on real connections: nothing alive after a logout, one successor after none."""
+    for number in range(trials(40)):
+        session_id = start(ada).session_key or ""
+        raw, record, _ = store.read(session_id)
+        assert raw is not None
+        assert record is not None
+        touches = [partial(store.touch, session_id, raw, replace(record)) for _ in range(3)]
+        ends = number % 2 == 0
+        last = partial(store.end_session if ends else store.rotate, session_id)
+        at_once([*touches, last])
+        live = store.live_records(ada.pk)
+        assert len(live) == (0 if ends else 1)
+        if not ends:
+            key = session_key_name(ada.pk, digest_of(session_id))
+            assert redis.ttl(key) <= settings.GRACE_SECONDS
+            store.end_sessions(ada.pk)
+        assert session_keys(redis) == []
