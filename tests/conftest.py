@@ -80,7 +80,8 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("--postgres"):
-        once = [item for item in items if item.get_closest_marker("once")]
+        marks = ("once", "browser")
+        once = [item for item in items if any(map(item.get_closest_marker, marks))]
         items[:] = [item for item in items if item not in once]
         config.hook.pytest_deselected(items=once)
     skip_without_browser(items)

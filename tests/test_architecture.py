@@ -11,6 +11,8 @@ from rest_framework.permissions import AllowAny
 
 from accounts.contract.registry import flows
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).resolve().parent.parent
 APPS = ("accounts", "sessions_api", "jwt_api", "lab")
 ALLOWED = {

@@ -9,6 +9,8 @@ from accounts.contract.errors import ContractError
 from accounts.contract.registry import flows
 from accounts.contract.urls import contract_urls
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("*_api/*.md"), *ROOT.glob("docs/**/*.md")])

@@ -12,6 +12,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from authdemo.environment import Environment
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).resolve().parent.parent
 
 

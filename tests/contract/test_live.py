@@ -15,6 +15,7 @@ import pytest
 pytestmark = [
     pytest.mark.inside("starts a server of its own"),
     pytest.mark.slow,
+    pytest.mark.once,
     pytest.mark.timeout(600),
 ]
 ROOT = Path(__file__).resolve().parent.parent.parent
