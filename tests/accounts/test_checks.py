@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -21,18 +23,15 @@ import sessions_api.checks
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MODULES = (accounts.checks, sessions_api.checks, jwt_api.checks)
-OURS = {
-    found.id
-    for module in MODULES
-    for found in vars(module).values()
-    if isinstance(found, checks.CheckMessage)
-}
+OUR_IDS = re.compile(r"\b(?:accounts|sessions_api|jwt_api)\.[EW]\d{3}\b")
+OURS = {found for module in MODULES for found in OUR_IDS.findall(Path(module.__file__).read_text())}
 Mistake = Callable[[Settings], None]
 
 
 def found_ids() -> set[str | None]:
     """What `check --deploy` says, of ours."""
-    return {found.id for found in checks.run_checks(include_deployment_checks=True)} & OURS
+    found = checks.run_checks(include_deployment_checks=True)
+    return {message.id for message in found if OUR_IDS.fullmatch(message.id or "")}
 
 
 def setting(name: str, value: Any) -> Mistake:
@@ -62,6 +61,16 @@ def simple_jwt(**changes: Any) -> Mistake:
     return setting("SIMPLE_JWT", {**site_settings.SIMPLE_JWT, **changes})
 
 
+def algorithm(name: str) -> Mistake:
+    """Before any key was made: a key that does not fit the algorithm is a mistake of its own."""
+
+    def change(settings: Settings) -> None:
+        simple_jwt(ALGORITHM=name)(settings)
+        settings.JWT_KEYS_DIR = site_settings.VAR_DIR / "no-keys"
+
+    return change
+
+
 def lab_for_everybody(settings: Settings) -> None:
     settings.LAB, settings.DEBUG = True, False
     settings.ALLOWED_HOSTS = ["www.example.com"]
@@ -76,6 +85,11 @@ def without_blacklist(settings: Settings) -> None:
     settings.INSTALLED_APPS = [
         app for app in site_settings.INSTALLED_APPS if not app.endswith("token_blacklist")
     ]
+
+
+def key_of_another_kind(settings: Settings) -> None:
+    settings.JWT_KEYS_DIR = Path(tempfile.mkdtemp(dir=site_settings.VAR_DIR))
+    (settings.JWT_KEYS_DIR / "1.pem").write_text("not a key")
 
 
 PICKLE = "django_redis.serializers.pickle.PickleSerializer"
@@ -107,14 +121,16 @@ MISTAKES: dict[str, tuple[str, Mistake]] = {
         "sessions_api.E005",
         backend("django.core.cache.backends.redis.RedisCache"),
     ),
+    "every request saved": ("sessions_api.E006", setting("SESSION_SAVE_EVERY_REQUEST", True)),
     "no blacklist": ("jwt_api.E001", without_blacklist),
-    "symmetric tokens": ("jwt_api.E002", simple_jwt(ALGORITHM="HS256")),
-    "no algorithm": ("jwt_api.E002", simple_jwt(ALGORITHM="none")),
+    "symmetric tokens": ("jwt_api.E002", algorithm("HS256")),
+    "no algorithm": ("jwt_api.E002", algorithm("none")),
     "long access tokens": (
         "jwt_api.E003",
         simple_jwt(ACCESS_TOKEN_LIFETIME=timedelta(seconds=901)),
     ),
     "long leeway": ("jwt_api.E004", setting("LEEWAY_SECONDS", 31)),
+    "a key that cannot sign": ("jwt_api.E006", key_of_another_kind),
     "password hash in tokens": ("jwt_api.E005", simple_jwt(CHECK_REVOKE_TOKEN=True)),
 }
 

@@ -58,6 +58,14 @@ def test_one_customers_ipv6_addresses_are_one_network() -> None:
     ]
 
 
+def test_mapped_ipv4_addresses_are_networks_of_their_own() -> None:
+    """A dual-stack socket says ::ffff:192.0.2.1; one /64 would hold the whole of IPv4."""
+    requests = [
+        RequestFactory().get("/", REMOTE_ADDR=f"::ffff:192.0.2.{number}") for number in (1, 2)
+    ]
+    assert [client_network(request) for request in requests] == ["192.0.2.1", "192.0.2.2"]
+
+
 AGENTS = {
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/140.0 Safari/537.36": (
         "Chrome on Linux"

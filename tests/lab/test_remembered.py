@@ -1,0 +1,128 @@
+"""What does the lab show of what the server holds? One's own entries, and no secret. (R94)"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.conf import settings as site_settings
+from django.test import Client
+from pytest_django import Settings
+
+from accounts.contract.registry import flows
+from accounts.models import User
+from tests.accounts.racing import browser, log_in, post
+
+FLOWS = [flow.key for flow in flows()]
+SECRET_COOKIES = {
+    site_settings.SESSION_COOKIE_NAME,
+    site_settings.REFRESH_COOKIE_NAME,
+    site_settings.CSRF_COOKIE_NAME,
+}
+
+
+def enter(flow: str, username: str = "ada") -> tuple[Client, dict[str, str]]:
+    """A browser that is logged in, and the header that it sends."""
+    client = browser()
+    token = log_in(client, flow, username)["credential"]["token"]
+    return client, {"authorization": f"Bearer {token}"} if token else {}
+
+
+def remembered(flow: str, client: Client, headers: dict[str, str]) -> Any:
+    return client.get(f"/lab/remembered/{flow}/", headers=headers)
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_entries_say_where_what_and_for_how_long(lab: None, ada: User, flow: str) -> None:
+    client, headers = enter(flow)
+    answer = remembered(flow, client, headers)
+    assert answer.status_code == 200
+    assert "no-store" in answer["Cache-Control"]
+    entries = answer.json()["entries"]
+    assert len(entries) >= 2
+    for entry in entries:
+        assert entry.keys() == {"where", "name", "value", "expires_in"}
+        assert entry["where"] in ("Redis", "database")
+        assert entry["name"]
+        assert entry["expires_in"] > 0
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_device_is_named_and_says_when_it_was_refreshed(lab: None, ada: User, flow: str) -> None:
+    client, headers = enter(flow)
+    device = client.get(f"/api/{flow}/whoami/", headers=headers).json()["device"]
+    before = remembered(flow, client, headers).json()["entries"]
+    assert device in str(before)
+    post(client, f"/api/{flow}/refresh/")
+    assert remembered(flow, client, headers).json()["entries"] != before
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_no_secret_is_shown(lab: None, ada: User, flow: str) -> None:
+    client, headers = enter(flow)
+    held = [client.cookies[name].value for name in SECRET_COOKIES if name in client.cookies]
+    post(client, f"/api/{flow}/refresh/")
+    held += [client.cookies[name].value for name in SECRET_COOKIES if name in client.cookies]
+    held += [value.removeprefix("Bearer ") for value in headers.values()]
+    shown = remembered(flow, client, headers).content.decode()
+    assert len(held) >= 2
+    for secret in held:
+        assert secret not in shown
+        for part in secret.split("."):
+            assert len(part) < 16 or part not in shown
+    assert "eyJ" not in shown
+    assert ada.password not in shown
+    assert "_auth_user_hash" not in shown
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_everybody_sees_their_own_only(lab: None, ada: User, mallory: User, flow: str) -> None:
+    hers, her_headers = enter(flow, "ada")
+    device = hers.get(f"/api/{flow}/whoami/", headers=her_headers).json()["device"]
+    client, headers = enter(flow, "mallory")
+    shown = remembered(flow, client, headers).content.decode()
+    assert device not in shown
+    assert f"{{{ada.pk}}}" not in shown
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_visitor_is_shown_nothing(lab: None, db: None, flow: str) -> None:
+    answer = remembered(flow, browser(), {})
+    assert answer.status_code == 401
+    assert answer.json()["code"] == "not_authenticated"
+    assert "WWW-Authenticate" in answer
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_credential_of_another_flow_opens_nothing(lab: None, ada: User, flow: str) -> None:  # R72
+    client, headers = enter(flow)
+    for other in set(FLOWS) - {flow}:
+        assert remembered(other, client, headers).status_code == 401
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_only_reading_is_possible(lab: None, ada: User, flow: str) -> None:
+    client, headers = enter(flow)
+    for method in ("post", "put", "patch", "delete"):
+        answer = getattr(client, method)(f"/lab/remembered/{flow}/", headers=headers)
+        assert answer.status_code == 405
+
+
+def test_unknown_flow_is_not_found(lab: None, db: None) -> None:
+    assert browser().get("/lab/remembered/basic/").status_code == 404
+
+
+def test_without_the_lab_there_is_none(db: None, settings: Settings) -> None:
+    assert not settings.LAB
+    for flow in FLOWS:
+        assert browser().get(f"/lab/remembered/{flow}/").status_code == 404
+
+
+def test_home_page_names_the_lab_only_where_it_is(lab: None, db: None) -> None:
+    assert b"/lab/remembered/" in browser().get("/").content
+
+
+def test_home_page_without_the_lab_offers_no_passwords(db: None, settings: Settings) -> None:
+    page = browser().get("/").content
+    assert b"/lab/" not in page
+    assert b"demo-password" not in page
