@@ -175,6 +175,17 @@ def test_every_token_is_verified_by_an_outsider(
         assert Forge(token).header["alg"] == algorithm
 
 
+@pytest.mark.parametrize("other", ["PS256", "RS384", "RS512"])
+def test_an_rsa_key_is_bound_to_one_algorithm(
+    client: Client, ada: User, directory: Path, settings: Settings, other: str
+) -> None:
+    """R02, A13: the same key could sign by all of these, and PyJWT would verify them."""
+    settings.SIMPLE_JWT = {**settings.SIMPLE_JWT, "ALGORITHM": "RS256"}
+    token = Forge(log_in(client, "jwt")["credential"]["token"])
+    assert whoami(token.ours()) == 200
+    assert whoami(token.ours({"alg": other}, algorithm=other)) == 401
+
+
 def test_cookies_fit_with_the_largest_key(
     client: Client, ada: User, directory: Path, settings: Settings
 ) -> None:
