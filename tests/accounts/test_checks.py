@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import subprocess
@@ -24,7 +25,7 @@ import sessions_api.checks
 ROOT = Path(__file__).resolve().parent.parent.parent
 MODULES = (accounts.checks, sessions_api.checks, jwt_api.checks)
 OUR_IDS = re.compile(r"\b(?:accounts|sessions_api|jwt_api)\.[EW]\d{3}\b")
-OURS = {found for module in MODULES for found in OUR_IDS.findall(Path(module.__file__).read_text())}
+OURS = {found for module in MODULES for found in OUR_IDS.findall(inspect.getsource(module))}
 Mistake = Callable[[Settings], None]
 
 

@@ -50,6 +50,11 @@ def bulk_deactivated(user: User) -> None:
     User.objects.bulk_update([user], ["is_active"])
 
 
+def epoch_named_to_save(user: User) -> None:
+    user.epoch = 0
+    user.save(update_fields=["epoch"])
+
+
 def in_bulk(**values: Any) -> Change:
     return lambda user: User.objects.filter(pk=user.pk).update(**values)
 
@@ -77,10 +82,7 @@ LEAVES: dict[str, Change] = {
     "another name in bulk": in_bulk(display_name="Countess"),
     "activation in bulk": in_bulk(is_active=True),
     "an instance that says otherwise": saved(epoch=0),
-    "the column named to save": lambda user: (
-        setattr(user, "epoch", 0),
-        user.save(update_fields=["epoch"]),
-    ),
+    "the column named to save": epoch_named_to_save,
     "the password checked": lambda user: user.check_password("ada-demo-password"),
 }
 

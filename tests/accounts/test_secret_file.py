@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,17 +50,18 @@ def test_secret_that_could_not_be_made_is_none(tmp_path: Path) -> None:
     assert not (tmp_path / "secret").exists()
 
 
+def read_and_say(path: Path, gate: Any, said: Any) -> None:
+    gate.wait(10)
+    said.put(read_or_create(path))
+
+
 def test_many_processes_that_start_at_once_agree(tmp_path: Path) -> None:
     context = multiprocessing.get_context("fork")
     for trial in range(10):
         path = tmp_path / str(trial) / "secret"
         gate, said = context.Barrier(8), context.Queue()
 
-        def start(path: Path = path, gate: object = gate, said: object = said) -> None:
-            gate.wait(10)
-            said.put(read_or_create(path))
-
-        workers = [context.Process(target=start) for _ in range(8)]
+        workers = [context.Process(target=read_and_say, args=(path, gate, said)) for _ in range(8)]
         for worker in workers:
             worker.start()
         answers = {said.get(timeout=10) for _ in workers}

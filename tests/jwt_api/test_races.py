@@ -128,11 +128,15 @@ def test_refresh_racing_its_reuse_leaves_nothing_alive(ada: User, settings: Sett
         assert refresh(client).status_code == 401
 
 
+def log_in_with_bearer(client: Client) -> None:
+    """Log ada in; the client sends its access token from then on."""
+    token = log_in(client, "jwt")["credential"]["token"]
+    client.defaults["HTTP_AUTHORIZATION"] = f"Bearer {token}"
+
+
 ENDINGS: dict[str, Callable[[Client], Any]] = {
     "logout": lambda client: post(client, "/api/jwt/logout/"),
-    "logout-all": lambda client: post(
-        client, "/api/jwt/logout-all/", authorization=f"Bearer {client.token}"
-    ),
+    "logout-all": lambda client: post(client, "/api/jwt/logout-all/"),
 }
 
 
@@ -141,10 +145,11 @@ def test_refresh_racing_an_ending_leaves_nothing_alive(ada: User, ending: str) -
     """A37: what a refresh made while the login was being ended is dead on arrival."""
     for _ in range(trials(8)):
         client = browser()
-        client.token = log_in(client, "jwt")["credential"]["token"]
+        log_in_with_bearer(client)
         refreshing = holders(refresh_token_of(client), 4)
         calls: list[Callable[[], Any]] = [partial(refresh, c) for c in refreshing]
-        ended, *answers = at_once([partial(ENDINGS[ending], client), *calls])
+        end: Callable[[], Any] = partial(ENDINGS[ending], client)
+        ended, *answers = at_once([end, *calls])
         assert ended.status_code == 204
         assert {answer.status_code for answer in answers} <= {200, 401}
         assert live_tokens() == 0
@@ -155,10 +160,11 @@ def test_login_racing_logout_all_is_of_one_epoch_or_the_other(ada: User) -> None
     """A login that proved the old epoch's password must not survive the raised epoch."""
     for _ in range(trials(8)):
         client = browser()
-        client.token = log_in(client, "jwt")["credential"]["token"]
+        log_in_with_bearer(client)
         arriving = [browser() for _ in range(4)]
         logins: list[Callable[[], Any]] = [partial(log_in, c, "jwt") for c in arriving]
-        ended, *_ = at_once([partial(ENDINGS["logout-all"], client), *logins])
+        end: Callable[[], Any] = partial(ENDINGS["logout-all"], client)
+        ended, *_ = at_once([end, *logins])
         assert ended.status_code == 204
         epoch = User.objects.get().epoch
         for newcomer in arriving:
@@ -196,7 +202,7 @@ def test_successor_of_a_refresh_overtaken_by_logout_all_is_dead(ada: User) -> No
     _, successor = store.rotate(token)
     ada.raise_epoch()
     with pytest.raises(ContractError) as refused:
-        store.rotate(RefreshToken(str(successor)))
+        store.rotate(RefreshToken(str(successor)))  # type: ignore[arg-type]
     assert refused.value.default_code == "credential_revoked"
 
 
