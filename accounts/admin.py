@@ -29,6 +29,12 @@ class UserAdmin(auth_admin.UserAdmin):
         ("Credentials", {"fields": ("display_name", "epoch")}),
     )
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
+        # What was remembered for a user goes with the user; that those tables cannot be edited by
+        # hand must not keep anybody from deleting an account.
+        to_delete, counts, _, protected = super().get_deleted_objects(objs, request)
+        return to_delete, counts, set(), protected
+
 
 @admin.register(AuthEvent)
 class AuthEventAdmin(ReadOnlyAdmin):

@@ -4,6 +4,8 @@ from django.http import HttpRequest
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
 from accounts.admin import ReadOnlyAdmin
+from accounts.audit import record
+from accounts.models import AuthEvent
 from jwt_api import store
 from jwt_api.models import TokenFamily
 
@@ -21,9 +23,23 @@ class TokenFamilyAdmin(ReadOnlyAdmin):
     list_select_related = ("user",)
     actions = ("end_families",)
 
-    @admin.action(description="End the selected token families")
+    def has_end_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("jwt_api.change_tokenfamily")
+
+    @admin.action(description="End the selected token families", permissions=["end"])
     def end_families(self, request: HttpRequest, queryset: QuerySet[TokenFamily]) -> None:
-        ended = sum(store.end_family(f.pk, TokenFamily.Ended.REVOKED) for f in queryset)
+        ended = 0
+        for family in queryset:
+            if store.end_family(family.pk, TokenFamily.Ended.REVOKED):
+                ended += 1
+                record(
+                    AuthEvent.Kind.REVOKE,
+                    request,
+                    flow="jwt",
+                    user_id=family.user_id,
+                    device=family.pk,
+                    detail=f"by {request.user.get_username()} in the admin",
+                )
         self.message_user(request, f"Ended {ended} token families.")
 
 

@@ -67,10 +67,14 @@ def ring() -> KeyRing:
 def _files_in(directory: Path) -> tuple[tuple[str, int, int], ...]:
     """Name, time and inode of each key file, oldest name first: 9.pem comes before 10.pem."""
     try:
-        entries = [entry for entry in os.scandir(directory) if entry.name.endswith(".pem")]
+        found = [
+            (entry.name, entry.stat().st_mtime_ns, entry.inode())
+            for entry in os.scandir(directory)
+            if entry.name.endswith(".pem")
+        ]
     except FileNotFoundError:
-        return ()
-    found = [(entry.name, entry.stat().st_mtime_ns, entry.inode()) for entry in entries]
+        # The directory is not there, or a file went while we looked: look at the rest.
+        return _files_in(directory) if directory.exists() else ()
     return tuple(sorted(found, key=lambda file: (len(file[0]), file[0])))
 
 
