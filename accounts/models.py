@@ -27,7 +27,8 @@ def tell_flows(user_ids: Collection[int]) -> None:
     for user_id in user_ids:
         for flow in flows():
             flow.user_changing(user_id)
-            transaction.on_commit(partial(flow.user_changed, user_id))
+            # Robust: the change is made by then, and no answer may say that it was not.
+            transaction.on_commit(partial(flow.user_changed, user_id), robust=True)
 
 
 class UserQuerySet(models.QuerySet["User"]):

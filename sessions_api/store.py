@@ -17,6 +17,7 @@ The session id itself stands nowhere: a listing of the keys opens nothing.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ from typing import Any, TypeAlias
 
 from django.conf import settings
 from django_redis import get_redis_connection
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from accounts.contract.errors import (
     ContractError,
@@ -51,6 +52,8 @@ from sessions_api.records import (
     successor_id,
     user_of,
 )
+
+logger = logging.getLogger("authdemo.sessions")
 
 # redis-py's annotations cover every protocol, sync and async at once, and help nobody here.
 Redis: TypeAlias = Any
@@ -190,7 +193,12 @@ def touch(session_id: str, raw: bytes, record: Record) -> None:
                 pipe.zadd(index_name(user_id), {digest: now + idle}, xx=True)
 
     with store_errors():
-        redis().transaction(extend, name)
+        try:
+            redis().transaction(extend, name)
+        except ResponseError as error:
+            # A Redis that is full, or a replica, still reads. Noting the use can wait until the
+            # next request; refusing this one would log out everybody who was read correctly.
+            logger.warning("last use not noted: %s", error)
 
 
 def rotate(session_id: str) -> tuple[str, Record]:
@@ -271,6 +279,9 @@ def end_session(session_id: str) -> None:
             redis().delete(session_key_name(user_id, digest_of(session_id)))
     elif record is not None:
         end_sessions(user_id, record.device)
+    else:
+        # It may have been refreshed away since the caller looked, in another tab.
+        end_successors(session_id)
 
 
 def end_successors(session_id: str) -> None:
