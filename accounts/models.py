@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from functools import partial
+from collections.abc import Callable, Collection
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser, UserManager
@@ -12,6 +11,7 @@ from django.db.models import F
 from django.db.models.functions import Lower
 from django.utils.crypto import salted_hmac
 
+from accounts.contract.flow import Flow
 from accounts.contract.registry import flows
 
 # The columns that credentials, or copies of the row in a flow's store, depend on.
@@ -28,7 +28,14 @@ def tell_flows(user_ids: Collection[int]) -> None:
         for flow in flows():
             flow.user_changing(user_id)
             # Robust: the change is made by then, and no answer may say that it was not.
-            transaction.on_commit(partial(flow.user_changed, user_id), robust=True)
+            transaction.on_commit(_after_commit(flow, user_id), robust=True)
+
+
+def _after_commit(flow: Flow, user_id: int) -> Callable[[], None]:
+    def user_changed() -> None:  # Surprise: Django's log of a failed hook wants a real function.
+        flow.user_changed(user_id)
+
+    return user_changed
 
 
 class UserQuerySet(models.QuerySet["User"]):

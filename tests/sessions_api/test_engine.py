@@ -25,7 +25,6 @@ from django.contrib.auth import (
 )
 from django.contrib.sessions.backends.base import UpdateError
 from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
 from django.test import Client, RequestFactory, TestCase
 from pytest_django import Settings
 
@@ -611,11 +610,11 @@ def test_asynchronous_login_is_a_login(ada: User, mallory: User, start: Start) -
 
 def visit(
     path: str, session_id: str | None, view: Callable[[HttpRequest], HttpResponse]
-) -> HttpResponseBase:
+) -> HttpResponse:
     """One request through the session middleware alone."""
     request = RequestFactory().get(path)
     request.COOKIES[settings.SESSION_COOKIE_NAME] = session_id or ""
-    return cast(HttpResponseBase, SessionMiddleware(view)(request))
+    return cast(HttpResponse, SessionMiddleware(view)(request))
 
 
 def write_while_ending(request: HttpRequest) -> HttpResponse:
@@ -672,6 +671,16 @@ NOT_ACCEPTED: dict[str, Callable[[SessionStore], str]] = {
     "malformed": lambda session: "planted",
     "ended": ended,
 }
+
+
+def test_failed_logout_leaves_the_cookie(ada: User, start: Start) -> None:
+    """Redis took its part and the database did not: with the cookie it can be asked again (R58)."""
+
+    def end_and_fail(request: HttpRequest) -> HttpResponse:
+        request.session.flush()
+        return HttpResponse(status=503)
+
+    assert not visit("/", start(ada).session_key, end_and_fail).cookies
 
 
 @pytest.mark.parametrize("path", ["/", "/sessions/profile/", "/api/sessions/whoami/"])

@@ -60,7 +60,6 @@ def test_deactivation_that_redis_did_not_hear_is_not_forgotten(
         assert not answers(session_id)
 
 
-@pytest.mark.xfail(strict=True, reason="finding 10 of /tmp/bugs-races.md; remove with its fix")
 def test_logout_overtaken_by_a_refresh_without_grace(
     ada: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,7 +19,8 @@ import pytest
 import time_machine
 from django.conf import settings
 from django.db import OperationalError, connection
-from django.test import Client
+from django.http import HttpRequest, HttpResponse
+from django.test import Client, RequestFactory
 from django_redis import get_redis_connection
 from django_redis.pool import ConnectionFactory
 from pytest_django import Settings
@@ -27,6 +28,7 @@ from redis import Redis
 
 from accounts.models import User
 from authdemo.embedded_redis import answers, find_binary
+from sessions_api.middleware import SessionMiddleware
 from sessions_api.records import snapshot_name
 from tests.accounts.racing import browser, log_in, post
 
@@ -341,7 +343,6 @@ def test_session_that_cannot_be_touched_is_not_lost(
         assert whoami(client).status_code == 200
 
 
-@pytest.mark.xfail(strict=True, reason="finding 14: noting the use is a must, and answers 503")
 @pytest.mark.parametrize("outage", NOT_WRITABLE)
 def test_who_is_asking_can_be_read_for_longer_than_a_minute(
     outage: str, server: PrivateRedis, ada: User
@@ -352,6 +353,28 @@ def test_who_is_asking_can_be_read_for_longer_than_a_minute(
     NOT_WRITABLE[outage][0](server)
     with time_machine.travel(datetime.now(UTC) + timedelta(seconds=61), tick=True):
         assert whoami(client).status_code == 200
+
+
+def test_write_on_the_way_out_that_redis_does_not_take_is_a_503(
+    server: PrivateRedis, ada: User
+) -> None:
+    """The view is done, and its answer must not claim what was not written."""
+    client = browser()
+    log_in(client, "sessions")
+
+    def write(request: HttpRequest) -> HttpResponse:
+        request.session["note"] = "written as the last thing"
+        server.stop()
+        return HttpResponse("done")
+
+    for path in ("/api/sessions/me/", "/sessions/profile/"):
+        request = RequestFactory().get(path)
+        request.COOKIES = {name: morsel.value for name, morsel in client.cookies.items()}
+        response: Any = SessionMiddleware(write)(request)
+        assert (response.status_code, int(response.headers["Retry-After"]) >= 1) == (503, True)
+        assert not response.cookies, path
+        server.start()
+        log_in(client, "sessions")
 
 
 def test_stall_between_two_requests_leaves_no_broken_connection(
