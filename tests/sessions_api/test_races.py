@@ -176,8 +176,8 @@ ENDINGS: dict[str, Callable[[Client], Any]] = {
 }
 
 
-@pytest.mark.parametrize("grace", [10, 0])
-@pytest.mark.parametrize("ending", ENDINGS)
+# Without a grace, a logout-all that comes second has no credential left to ask with.
+@pytest.mark.parametrize(("ending", "grace"), [("logout", 10), ("logout", 0), ("logout-all", 10)])
 def test_refresh_racing_an_ending_leaves_nothing_alive(
     ada: User, redis: Any, settings: Settings, ending: str, grace: int
 ) -> None:
