@@ -233,9 +233,9 @@ def rotate(session_id: str) -> tuple[str, Record]:
         return record
 
     with store_errors():
-        # Watching the index too: a logout that looked for the device's sessions before this
-        # one was added has to look again.
-        record = redis().transaction(move, name, index_name(user_id), value_from_callable=True)
+        # A logout deletes `name`, and this starts over; this writes to the index, and a logout that
+        # has looked for the device's sessions there looks again (`end_sessions`).
+        record = redis().transaction(move, name, value_from_callable=True)
     _trim_index(user_id)
     return next_id, record
 
