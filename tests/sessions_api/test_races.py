@@ -221,6 +221,25 @@ def test_refresh_inside_of_a_logout_is_ended_too(
     assert session_keys(redis) == []
 
 
+def test_write_inside_of_a_refresh_goes_on_in_the_successor(
+    ada: User, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What another request wrote meanwhile is not lost with the old id."""
+    session = start(ada)
+    session_id = session.session_key or ""
+    written = {**dict(session.items()), "note": "written meanwhile"}
+    put = store._put
+
+    def write_and_put(*args: Any) -> None:
+        monkeypatch.setattr(store, "_put", put)
+        store.write_data(session_id, written)
+        put(*args)
+
+    monkeypatch.setattr(store, "_put", write_and_put)
+    successor, _ = store.rotate(session_id)
+    assert SessionStore(successor)["note"] == "written meanwhile"
+
+
 def test_logout_inside_of_a_refresh_stops_the_refresh(
     ada: User, start: Start, redis: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
