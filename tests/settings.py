@@ -4,8 +4,11 @@
 """
 
 from authdemo.settings import *  # noqa: F403
-from authdemo.settings import DATABASES, VAR_DIR
+from authdemo.settings import DATABASES, MIDDLEWARE, VAR_DIR
 
+# It looks through all static files whenever a test makes a client. The live server of the browser
+# tests serves them by Django's own handler, and `test_demo.py` by WhiteNoise, as it is deployed.
+MIDDLEWARE.remove("whitenoise.middleware.WhiteNoiseMiddleware")
 # Argon2 is slow on purpose; hundreds of tests log in.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
