@@ -227,7 +227,7 @@ class PersonalPage(FlowPage):
 
     def refuse(self, refusal: errors.ContractError) -> HttpResponseBase:
         """Answer a visitor who presented nothing, or nothing good."""
-        raise NotImplementedError
+        raise refusal
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(person=self.user, **kwargs)

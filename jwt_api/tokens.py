@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from abc import abstractmethod
 from datetime import timedelta
 from typing import Any
 
@@ -112,8 +113,9 @@ class _Token(tokens.Token):
     typ: str
 
     @property
+    @abstractmethod
     def audience(self) -> str:
-        raise NotImplementedError  # pragma: no cover
+        """For whom the token is: the `aud` claim."""
 
     def get_token_backend(self) -> KeyRingBackend:
         # Made anew each time: a backend that is kept would freeze the settings.

@@ -1,4 +1,4 @@
-"""What does the contract answer? The shapes of design section 4, one helper for every refusal."""
+"""What does the contract answer? The README's shapes, and one form for every refusal."""
 
 import copy
 from http.cookies import Morsel, SimpleCookie

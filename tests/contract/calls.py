@@ -14,7 +14,7 @@ Body = Callable[[Person], Any]
 
 @dataclass(frozen=True)
 class Call:
-    """One row of design section 4. `{device}` in a path is the caller's own device."""
+    """One call of the contract. `{device}` in a path is the caller's own device."""
 
     name: str
     method: str
