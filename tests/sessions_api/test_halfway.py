@@ -78,3 +78,17 @@ def test_logout_overtaken_by_a_refresh_without_grace(
     assert post(client, "/api/sessions/logout/").status_code == 204
     assert len(successors) == 1
     assert not answers(successors[0])
+
+
+@pytest.mark.parametrize("refreshes", [1, store.MOST_SUCCESSORS])
+def test_logout_with_an_id_that_was_refreshed_away_ends_the_device(
+    ada: User, start: Start, settings: Settings, refreshes: int
+) -> None:
+    """As in the jwt flow (R43): another tab has refreshed since, and the grace is over."""
+    settings.GRACE_SECONDS = 0
+    first = latest = start(ada).session_key or ""
+    for _ in range(refreshes):
+        latest, _ = store.rotate(latest)
+    client = browser(**{site_settings.SESSION_COOKIE_NAME: first})
+    assert post(client, "/api/sessions/logout/").status_code == 204
+    assert not answers(latest)
