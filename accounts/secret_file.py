@@ -21,11 +21,12 @@ def read_or_create(path: Path, make: Callable[[], str] = random_text) -> str:
         return path.read_text().strip()
     except FileNotFoundError:
         pass
+    secret = make()
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        file.write(make())
+        file.write(secret)
     try:
         os.link(draft, path)
     except FileExistsError:

@@ -97,7 +97,8 @@ def refresh_snapshot(user_id: int, *, committed: bool = False) -> Snapshot:
     The row is read while the key is watched: whoever would write an older row after a
     newer one fails, and reads again. While the row is changing nothing is copied, except
     by the one who has `committed` the change. The TTL bounds what a change behind
-    Django's back (plain SQL) can leave stale.
+    Django's back (plain SQL) can leave stale, and what is left when two changes of one row
+    overlap and Redis dies before the second one gets here.
     """
     name = snapshot_name(user_id)
 
