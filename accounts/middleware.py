@@ -5,6 +5,7 @@ middlewares get the same refusals here: as a page, or as JSON under `/api/`.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
@@ -14,22 +15,46 @@ from rest_framework.exceptions import APIException
 from accounts.contract.errors import STORE_ERRORS, ContractError, StoreUnavailable, body, log
 
 
-def plain_error(request: HttpRequest, error: APIException) -> HttpResponse:
-    """Answer a refusal of the contract outside of DRF: JSON for the API, a page for people."""
-    log(error, {"request": request})
-    if request.path.startswith("/api/"):
-        response: HttpResponse = JsonResponse(body(error), status=error.status_code)
-    elif error.status_code == 401:
-        response = redirect(request.path)
+def answer_refusal(
+    request: HttpRequest,
+    status: int,
+    answer: dict[str, Any],
+    *,
+    page: str = "",
+    wait: int | None = None,
+) -> HttpResponse:
+    """Answer for what is no view of the contract: JSON under `/api/`, a page for people.
+
+    The page is `errors/<status>.html`, unless `page` names another; `wait` counts seconds.
+    """
+    response: HttpResponse
+    if is_api(request):
+        response = JsonResponse(answer, status=status)
     else:
-        context = {"wait": getattr(error, "wait", None), "detail": error.detail}
-        response = render(
-            request, f"errors/{error.status_code}.html", context, status=error.status_code
-        )
+        context = {**answer, "wait": wait}
+        response = render(request, f"errors/{page or status}.html", context, status=status)
+    # Surprise: a 404 without instructions may be cached, and served to the next user.
     add_never_cache_headers(response)
-    if (wait := getattr(error, "wait", None)) is not None:
+    if wait is not None:
         response["Retry-After"] = str(wait)
     return response
+
+
+def is_api(request: HttpRequest) -> bool:
+    """Is this a call of the API? Its refusals are JSON, whoever makes them."""
+    return request.path.startswith("/api/")
+
+
+def plain_error(request: HttpRequest, error: APIException) -> HttpResponse:
+    """Answer a refusal of the contract outside of DRF; a page that needs a login asks for it."""
+    log(error, {"request": request})
+    if error.status_code == 401 and not is_api(request):
+        response = redirect(request.path)
+        add_never_cache_headers(response)
+        return response
+    return answer_refusal(
+        request, error.status_code, body(error), wait=getattr(error, "wait", None)
+    )
 
 
 class PlainErrorMiddleware:

@@ -18,22 +18,23 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
-from django.shortcuts import redirect, render
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
 from django.template.defaultfilters import pluralize
 from django.urls import reverse
-from django.utils.cache import add_never_cache_headers
 from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.vary import vary_on_headers
 from django.views.generic import TemplateView
+from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 
 from accounts import lifecycle
 from accounts.contract import errors
 from accounts.contract.flow import Device, Flow, Presented
 from accounts.contract.registry import flows
+from accounts.middleware import answer_refusal
 from accounts.models import AuthEvent, User
 
 RECENT_EVENTS = 10
@@ -331,36 +332,19 @@ class DevicesPage(PersonalPage):
 # --- pages for when something is wrong ------------------------------------------------------
 
 
-def wants_json(request: HttpRequest) -> bool:
-    """Is this a call of the API? Its refusals are JSON, whoever makes them."""
-    return request.path.startswith("/api/")
-
-
-def refusal(request: HttpRequest, status: int, code: str, detail: str) -> HttpResponse:
-    """One refusal outside of the contract's views: its JSON for the API, its page for a person."""
-    response: HttpResponse
-    if wants_json(request):
-        response = JsonResponse({"detail": detail, "code": code}, status=status)
-    else:
-        response = render(request, f"errors/{status}.html", {"detail": detail}, status=status)
-    # Surprise: a 404 without instructions may be cached, and served to the next user.
-    add_never_cache_headers(response)
-    return response
-
-
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Django's own CSRF check said no (`CSRF_FAILURE_VIEW`)."""
-    if wants_json(request):
-        failed = errors.CsrfFailed
-        return refusal(request, failed.status_code, failed.default_code, failed.default_detail)
-    return render(request, "errors/403_csrf.html", status=403)
+    failed = errors.CsrfFailed(reason)
+    return answer_refusal(request, failed.status_code, errors.body(failed), page="403_csrf")
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """`handler404`."""
-    return refusal(request, 404, "not_found", "There is nothing here.")
+    missing = NotFound()
+    return answer_refusal(request, missing.status_code, errors.body(missing))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """`handler500`. The page touches no store: one of them may be what broke."""
-    return refusal(request, 500, "server_error", "Something went wrong on our side.")
+    answer = {"detail": "Something went wrong on our side.", "code": "server_error"}
+    return answer_refusal(request, 500, answer)
