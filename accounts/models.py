@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import models, transaction
 from django.db.models import F
-from django.db.models.functions import Lower
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Greatest, Lower
 from django.utils.crypto import salted_hmac
 
 from accounts.contract.flow import Flow
@@ -16,6 +18,22 @@ from accounts.contract.registry import flows
 
 # The columns that credentials, or copies of the row in a flow's store, depend on.
 SEEN_BY_FLOWS = {"is_active", "is_staff", "is_superuser"}
+# Epochs count seconds from 2025 on: two digits shorter in every token than from 1970 on.
+EPOCHS_BEGAN = 1735689600
+
+
+def first_epoch() -> int:
+    """The epoch of a new user: the time.
+
+    Threat: counted from 1, a row that is deleted and made again, or restored from a backup and then
+    raised, would come to a number that it has had before, and revive what was issued under it.
+    """
+    return int(time.time()) - EPOCHS_BEGAN
+
+
+def next_epoch() -> Combinable:
+    """What a raised epoch is set to: the time, and higher than before whatever the clock says."""
+    return Greatest(F("epoch") + 1, first_epoch())
 
 
 def tell_flows(user_ids: Collection[int]) -> None:
@@ -44,7 +62,7 @@ class UserQuerySet(models.QuerySet["User"]):
     def update(self, **values: Any) -> int:
         # Anything but the literal True may be a deactivation: 0, an expression, `bulk_update`.
         if "password" in values or values.get("is_active", True) is not True:
-            values.setdefault("epoch", F("epoch") + 1)
+            values.setdefault("epoch", next_epoch())
         if not values.keys() & {*SEEN_BY_FLOWS, "epoch"}:
             return super().update(**values)
         with transaction.atomic():
@@ -76,7 +94,7 @@ class User(AbstractUser):
 
     email = models.EmailField("email address", blank=True)
     display_name = models.CharField(max_length=80, blank=True)
-    epoch = models.PositiveIntegerField(default=1, editable=False)
+    epoch = models.PositiveBigIntegerField(default=first_epoch, editable=False)
 
     _password: str | None
     _password_is_new = False
@@ -157,7 +175,7 @@ class User(AbstractUser):
     def raise_epoch(self) -> None:
         """End every credential issued so far, in both flows, at commit."""
         with transaction.atomic():
-            models.QuerySet(User).filter(pk=self.pk).update(epoch=F("epoch") + 1)
+            models.QuerySet(User).filter(pk=self.pk).update(epoch=next_epoch())
             self.refresh_from_db(fields=["epoch"])
             tell_flows([self.pk])
 

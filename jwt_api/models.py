@@ -22,7 +22,7 @@ class TokenFamily(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="token_families"
     )
-    epoch = models.PositiveIntegerField(help_text="the user's epoch at login")
+    epoch = models.PositiveBigIntegerField(help_text="the user's epoch at login")
     created = models.DateTimeField()
     last_used = models.DateTimeField()
     absolute_end = models.DateTimeField()

@@ -456,7 +456,7 @@ def test_change_that_failed_half_way_can_be_made_once_more(
     assert [whoami(client).status_code for client in (adas, other)] == [200, 200]
     path, body = CHANGES[change]
     assert post(adas, f"/api/sessions/{path}", body).status_code in (200, 204)
-    assert row_of(ada).epoch == ada.epoch + 1
+    assert row_of(ada).epoch > ada.epoch
     assert whoami(other).status_code == 401
 
 
@@ -468,7 +468,7 @@ def test_logout_all_that_is_committed_is_not_answered_as_if_it_were_not(
     with monkeypatch.context() as patch:
         patch.setattr(store, "end_sessions", fail_in_redis)
         assert post(adas, f"/api/sessions/{path}", body).status_code == 204
-    assert row_of(ada).epoch == ada.epoch + 1
+    assert row_of(ada).epoch > ada.epoch
     assert whoami(adas).status_code == 401
 
 
