@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import update_last_login
+from django.db import transaction
 from django.http import HttpRequest, HttpResponseBase
 from rest_framework_simplejwt.exceptions import ExpiredTokenError, TokenError
 
@@ -14,6 +15,7 @@ from accounts.contract.errors import (
     CredentialExpired,
     CredentialInvalid,
     CredentialReused,
+    CredentialRevoked,
     NotAuthenticated,
 )
 from accounts.contract.flow import Credential, Device, EndedDevice, Remembered
@@ -52,15 +54,22 @@ class Flow(contract.Flow):
         try:
             family, successor = store.rotate(token)
         except CredentialReused:
-            record(
-                AuthEvent.Kind.REUSE,
-                request,
-                flow=self.key,
-                user_id=token.user_id,
-                device=token.device,
-            )
+            self._end_reused(request, token)
             raise
         return self._credential(family, successor, family.user)
+
+    @store.again_on_conflict
+    def _end_reused(self, request: HttpRequest, token: RefreshToken) -> None:
+        """End the family of a token that came twice, and record it: both or neither, once.
+
+        Threat: a thief who refreshes first stays in for good. A refresh token seen twice
+        therefore ends the whole family, the honest device included (RFC 9700, section 4.14).
+        """
+        user_id, device = token.user_id, token.device
+        with transaction.atomic():
+            if not store.end_family(device, TokenFamily.Ended.REUSE):
+                raise CredentialRevoked("ended meanwhile")
+            record(AuthEvent.Kind.REUSE, request, flow=self.key, user_id=user_id, device=device)
 
     def revoke(self, request: HttpRequest) -> EndedDevice | None:
         text = request.COOKIES.get(settings.REFRESH_COOKIE_NAME, "")

@@ -8,11 +8,17 @@ text, gets a note instead, and everything is keyed on `jti`. (An ES256 token has
 second valid text with the same `jti`; a list of texts would miss it.)
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import wraps
+from typing import TYPE_CHECKING, ParamSpec, TypedDict, TypeVar
 
 from django.conf import settings
-from django.db import transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models import F, QuerySet
+from django.db.models.functions import Now
 from django.utils import timezone
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
@@ -27,12 +33,48 @@ from accounts.models import User
 from jwt_api.models import TokenFamily
 from jwt_api.tokens import RefreshToken
 
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
+    class _ReadAt(TypedDict):
+        read_at: datetime
+
+    ReadFamily = WithAnnotations[TokenFamily, _ReadAt]
+
 NOT_STORED = "(the token is not stored)"
 Ended = TokenFamily.Ended
+# PostgreSQL's serialization_failure and deadlock_detected: of two transactions one was undone.
+CONFLICTS = {"40001", "40P01"}
+MOST_TRIES = 40
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 
 class _Overtaken(Exception):
     """Another request rotated or ended the family between our read and our claim."""
+
+
+def again_on_conflict(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Run a transaction once more when the database has undone it in favour of another one.
+
+    Never seen at Django's default isolation level. A deployment that chose REPEATABLE READ would
+    otherwise answer 503 to every second tab that refreshes.
+    """
+
+    @wraps(function)
+    def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        # Only a whole transaction can be run again, not a part of one.
+        tries = 1 if connection.in_atomic_block else MOST_TRIES
+        while True:
+            tries -= 1
+            try:
+                return function(*args, **kwargs)
+            except OperationalError as error:
+                if not tries or getattr(error.__cause__, "sqlstate", None) not in CONFLICTS:
+                    raise
+
+    return run
 
 
 def start_family(user: User, *, ip: str, user_agent: str) -> tuple[TokenFamily, RefreshToken]:
@@ -59,7 +101,8 @@ def rotate(token: RefreshToken) -> tuple[TokenFamily, RefreshToken]:
     """Exchange a refresh token for its successor: once.
 
     Raises `CredentialInvalid` for a family that never was, `CredentialRevoked`,
-    `CredentialExpired`, and `CredentialReused` after ending the family, committed.
+    `CredentialExpired`, and `CredentialReused` for a token that was exchanged already: then
+    somebody holds a copy, and the caller ends the family.
     """
     while True:
         family = _family_of(token)
@@ -72,20 +115,19 @@ def rotate(token: RefreshToken) -> tuple[TokenFamily, RefreshToken]:
                 continue
         if _is_in_grace(family, token):
             return family, _current_again(family)
-        # Threat: a thief who refreshes first stays in for good. A refresh token seen twice
-        # therefore ends the whole family, the honest device included (RFC 9700, section 4.14).
-        if end_family(family.pk, Ended.REUSE):
-            raise CredentialReused("refresh token reused")
+        raise CredentialReused("refresh token reused")
 
 
-def _family_of(token: RefreshToken) -> TokenFamily:
+def _family_of(token: RefreshToken) -> ReadFamily:
     """The live family that the token belongs to, with its user and tokens: one SQL statement.
 
-    An allow-list: what is not there, or not as it was at login, is refused.
+    An allow-list: what is not there, or not as it was at login, is refused. `read_at` is
+    the time by the database's clock.
     """
     family = (
         TokenFamily.objects.select_related("user", "current", "previous")
         .filter(pk=token.device, user_id=token.user_id)
+        .annotate(read_at=Now())
         .first()
     )
     if family is None:
@@ -94,12 +136,17 @@ def _family_of(token: RefreshToken) -> TokenFamily:
         raise CredentialRevoked(f"family ended: {family.ended_because}")
     if not family.user.is_active or not (token["epoch"] == family.epoch == family.user.epoch):
         raise CredentialRevoked("epoch, or inactive")
-    if timezone.now() >= family.absolute_end:
+    # Threat: a server whose clock went back would take what expired in the meantime. What either
+    # clock calls expired is expired.
+    if max(timezone.now(), family.read_at) >= family.absolute_end:
         raise CredentialExpired("absolute lifetime is over")
+    if family.read_at.timestamp() > token["exp"] + settings.LEEWAY_SECONDS:
+        raise CredentialExpired("expired by the database's clock")
     return family
 
 
-def _claim(family: TokenFamily) -> tuple[TokenFamily, RefreshToken]:
+@again_on_conflict
+def _claim(family: ReadFamily) -> tuple[TokenFamily, RefreshToken]:
     """Make the family's current token its previous one, if it still is the current one.
 
     Threat: N requests with one token all read "not used yet". The conditional UPDATE is
@@ -111,34 +158,34 @@ def _claim(family: TokenFamily) -> tuple[TokenFamily, RefreshToken]:
     token = _new_refresh_token(family)
     with transaction.atomic():
         outstanding = _write_outstanding(family, token)
-        now = timezone.now()
         # Surprise: no join may stand in this filter. Django would turn it into a subquery, which
         # PostgreSQL does not evaluate again after waiting for a concurrent UPDATE.
         claimed = TokenFamily.objects.filter(pk=family.pk, current=used, ended=None).update(
             current=outstanding,
             previous=used,
-            rotated=now,
-            last_used=now,
+            rotated=Now(),
+            last_used=timezone.now(),
             generation=F("generation") + 1,
         )
         if not claimed:
             raise _Overtaken
         BlacklistedToken.objects.create(token=used)
-    family.current, family.previous, family.rotated = outstanding, used, now
+    family.current, family.previous = outstanding, used
     return family, token
 
 
-def _is_in_grace(family: TokenFamily, token: RefreshToken) -> bool:
+def _is_in_grace(family: ReadFamily, token: RefreshToken) -> bool:
     """Whether the token is the immediate predecessor, rotated away moments ago.
 
-    Two tabs that refresh at once, or an answer that was lost on its way, are not theft.
+    Two tabs that refresh at once, or an answer that was lost on its way, are not theft. Both
+    times are the database's: two web servers whose clocks differ by the grace would take one tab
+    for a thief, and a clock that went back an hour would lengthen the grace by it.
     """
-    return (
-        family.previous is not None
-        and family.rotated is not None
-        and token["jti"] == family.previous.jti
-        and timezone.now() < family.rotated + timedelta(seconds=settings.GRACE_SECONDS)
-    )
+    if family.previous is None or family.rotated is None or token["jti"] != family.previous.jti:
+        return False
+    # Surprise: `read_at` is when the SELECT began, which may be before the row that it found.
+    age = abs(family.read_at - family.rotated)
+    return age < timedelta(seconds=settings.GRACE_SECONDS)
 
 
 def _current_again(family: TokenFamily) -> RefreshToken:
@@ -168,6 +215,7 @@ def end_outdated_families(user_id: int) -> None:
         _end(live.exclude(epoch=epoch), Ended.EVERYWHERE)
 
 
+@again_on_conflict
 def _end(live: QuerySet[TokenFamily], because: Ended) -> int:
     with transaction.atomic():
         devices = list(live.values_list("pk", flat=True))

@@ -169,6 +169,7 @@ class AccessToken(_Token, tokens.AccessToken):
     """
 
     typ = "at+jwt"
+    token_type = "at"  # noqa: S105  # a word, not a password; short, as in `typ`
 
     @property
     def lifetime(self) -> timedelta:  # type: ignore[override]
@@ -188,7 +189,7 @@ class RefreshToken(_Token, tokens.Token):
     """
 
     typ = "rt+jwt"
-    token_type = "refresh"  # noqa: S105  # a word, not a password
+    token_type = "rt"  # noqa: S105  # a word, not a password
 
     @classmethod
     def even_expired(cls, text: str) -> RefreshToken:

@@ -28,6 +28,7 @@ from jwt_api import store
 from jwt_api.models import TokenFamily
 from tests.accounts.people import make
 from tests.accounts.racing import log_in, post
+from tests.contract.clock import age_in_the_database
 from tests.jwt_api.forging import Forge, visitor
 
 pytestmark = pytest.mark.django_db
@@ -95,8 +96,9 @@ def clock() -> Iterator[time_machine.Traveller]:
 
 
 @pytest.fixture
-def after_grace(clock: time_machine.Traveller, settings: Settings) -> Callable[[], None]:
-    return lambda: clock.shift(settings.GRACE_SECONDS)
+def after_grace(settings: Settings) -> Callable[[], None]:
+    """The grace is measured by the database's clock."""
+    return lambda: age_in_the_database(settings.GRACE_SECONDS)
 
 
 # --- once -------------------------------------------------------------------------------------
@@ -264,6 +266,7 @@ def test_the_predecessor_gets_the_same_successor_inside_the_grace(
     login.renew()
     for _ in range(settings.GRACE_SECONDS - 1):
         clock.shift(1)
+        age_in_the_database(1)
         client = visitor(**{COOKIE: login.refresh[0]})
         assert post(client, "/api/jwt/refresh/").status_code == 200
         again = client.cookies[COOKIE].value
@@ -276,15 +279,13 @@ def test_the_predecessor_gets_the_same_successor_inside_the_grace(
     assert reuses() == 0
 
 
-def test_the_grace_ends_when_it_says(
-    ada: User, clock: time_machine.Traveller, settings: Settings
-) -> None:
+def test_the_grace_ends_when_it_says(ada: User, settings: Settings) -> None:
     """R50: using it does not make it longer, and the next late copy is a reuse all the same."""
     login = Login()
     login.renew()
-    clock.shift(settings.GRACE_SECONDS - 1)
+    age_in_the_database(settings.GRACE_SECONDS - 1)
     assert present(login.refresh[0]).status_code == 200
-    clock.shift(1)
+    age_in_the_database(1)
     assert_refused(present(login.refresh[0]), "credential_reused")
     assert not login.is_live()
 

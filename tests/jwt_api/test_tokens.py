@@ -473,7 +473,7 @@ NO_LOGOUT: Named = {
     "HMAC over the PEM": with_hmac(public_pem),
     "typ of an access token": lambda g: g.ours({"typ": "at+jwt"}),
     "audience of an access token": lambda g: g.ours(claims={"aud": "api"}),
-    "type of an access token": lambda g: g.ours(claims={"use": "access"}),
+    "type of an access token": lambda g: g.ours(claims={"use": "at"}),
     "no type": lambda g: g.ours(claims={"use": ABSENT}),
     "another user": lambda g: g.ours(claims={"sub": str(int(g.claims["sub"]) + 1)}),
     "another client": lambda g: g.ours(claims={"client_id": "mobile"}),
@@ -708,8 +708,8 @@ def test_an_access_token_says_this_and_nothing_else(
         "client_id": "web",
         "iat": now,
         "exp": now + 15 * 60,
-        "use": "access",
-        "epoch": 1,
+        "use": "at",
+        "epoch": ada.epoch,
         "roles": [],
     }
     assert set(access.claims) - set(fixed(access.claims)) == set(RANDOM)
@@ -728,8 +728,8 @@ def test_a_refresh_token_says_this_and_nothing_else(
         "client_id": "web",
         "iat": now,
         "exp": now + 7 * 86_400,
-        "use": "refresh",
-        "epoch": 1,
+        "use": "rt",
+        "epoch": ada.epoch,
     }
     assert refresh.claims["sid"] == tokens["access"].claims["sid"]
 
