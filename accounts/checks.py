@@ -8,8 +8,8 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 LOOPBACK = {"127.0.0.1", "localhost", "[::1]", "testserver"}
 
 E001 = Error(
-    "insecure configuration: SECRET_KEY has fewer than 50 characters.",
-    hint="Leave SECRET_KEY empty to have one made, or set one of 64 random bytes.",
+    "insecure configuration: SECRET_KEY, or one of its fallbacks, is short or can be guessed.",
+    hint="Leave SECRET_KEY empty to have one made, or set one of 50 random characters or more.",
     id="accounts.E001",
 )
 E002 = Error(
@@ -22,16 +22,33 @@ E003 = Error(
     hint="Lifetimes count seconds above 0; the grace of a refresh is 0 (off) to 30 seconds.",
     id="accounts.E003",
 )
+E004 = Error(
+    "insecure configuration: cookies are not Secure and HttpOnly; who listens can log in.",
+    hint="Set COOKIE_SECURE=1. Only the lab and DEBUG may do without, for Safari and plain LANs.",
+    id="accounts.E004",
+)
 W001 = Warning(
     "insecure configuration: cookies are not Secure; who listens on the network can log in.",
     hint="Set COOKIE_SECURE=1. Only Safari on http://localhost and plain LAN addresses need 0.",
     id="accounts.W001",
 )
+# What `startproject` and tutorials leave behind; Django's own deployment check looks for it too.
+PUBLISHED_PREFIX = "django-insecure-"
+LEAST_DIFFERENT_CHARACTERS = 5
 
 
 @register(Tags.security)
 def check_secret_key(**kwargs: Any) -> list[CheckMessage]:
-    return [E001] if len(settings.SECRET_KEY) < 50 else []
+    secrets = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    return [] if all(map(is_hard_to_guess, secrets)) else [E001]
+
+
+def is_hard_to_guess(secret: str) -> bool:
+    return (
+        len(secret) >= 50
+        and len(set(secret)) >= LEAST_DIFFERENT_CHARACTERS
+        and not secret.startswith(PUBLISHED_PREFIX)
+    )
 
 
 @register(Tags.security)
@@ -51,6 +68,20 @@ def check_lifetimes(**kwargs: Any) -> list[CheckMessage]:
     return [] if min(lifetimes) > 0 and 0 <= settings.GRACE_SECONDS <= 30 else [E003]
 
 
-@register(Tags.security, deploy=True)
+@register(Tags.security)
 def check_cookies(**kwargs: Any) -> list[CheckMessage]:
-    return [] if settings.COOKIE_SECURE else [W001]
+    return [] if cookies_are_safe() or settings.DEBUG or settings.LAB else [E004]
+
+
+@register(Tags.security, deploy=True)
+def check_cookies_of_the_lab(**kwargs: Any) -> list[CheckMessage]:
+    return [W001] if not cookies_are_safe() and (settings.DEBUG or settings.LAB) else []
+
+
+def cookies_are_safe() -> bool:
+    return (
+        settings.SESSION_COOKIE_SECURE
+        and settings.SESSION_COOKIE_HTTPONLY
+        and settings.CSRF_COOKIE_SECURE
+        and settings.REFRESH_COOKIE_SECURE
+    )

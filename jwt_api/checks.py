@@ -34,6 +34,12 @@ E005 = Error(
     hint="Leave it off; the user's epoch ends tokens at a password change.",
     id="jwt_api.E005",
 )
+E007 = Error(
+    "insecure configuration: SIMPLE_JWT has a key of its own beside the key ring.",
+    hint="Leave SIGNING_KEY and VERIFYING_KEY empty: SimpleJWT's stock classes would sign and "
+    "verify with them, and a symmetric one beside public keys invites their confusion.",
+    id="jwt_api.E007",
+)
 
 
 @register(Tags.security)
@@ -50,6 +56,12 @@ def check_tokens(**kwargs: Any) -> list[CheckMessage]:
         found.append(E004)
     if simple_jwt.get("CHECK_REVOKE_TOKEN"):
         found.append(E005)
+    if (
+        simple_jwt.get("SIGNING_KEY")
+        or simple_jwt.get("VERIFYING_KEY")
+        or simple_jwt.get("JWK_URL")
+    ):
+        found.append(E007)
     return found
 
 

@@ -22,8 +22,9 @@ E003 = Error(
     id="sessions_api.E003",
 )
 E004 = Error(
-    "insecure configuration: the session alias waits for Redis without a limit.",
-    hint="Set SOCKET_TIMEOUT and SOCKET_CONNECT_TIMEOUT: a stalled Redis would stall every worker.",
+    "insecure configuration: the session alias waits for Redis for longer than 3 seconds.",
+    hint="Set SOCKET_TIMEOUT and SOCKET_CONNECT_TIMEOUT (REDIS_TIMEOUT_SECONDS) to 3 or less: "
+    "a stalled Redis would stall every worker.",
     id="sessions_api.E004",
 )
 E005 = Error(
@@ -31,14 +32,19 @@ E005 = Error(
     hint="Set BACKEND to django_redis.cache.RedisCache: memory of one process is not shared.",
     id="sessions_api.E005",
 )
-
-
 E006 = Error(
     "insecure configuration: SESSION_SAVE_EVERY_REQUEST is on.",
     hint="Leave it off: use renews a session's idle time by itself, and late answers to an old id "
     "would overwrite the cookie of a newer one.",
     id="sessions_api.E006",
 )
+E007 = Error(
+    "insecure configuration: the session alias may read from a replica.",
+    hint="Name one server, or a Sentinel with ?is_master=1 and the default client: a replica that "
+    "lags behind would answer for a session that was ended.",
+    id="sessions_api.E007",
+)
+LONGEST_TIMEOUT = 3
 
 
 @register(Tags.security)
@@ -54,8 +60,19 @@ def check_session_alias(**kwargs: Any) -> list[CheckMessage]:
         found.append(E002)
     if settings.SESSION_CACHE_ALIAS == "default":
         found.append(E003)
-    if not (options.get("SOCKET_TIMEOUT") and options.get("SOCKET_CONNECT_TIMEOUT")):
+    waits = (options.get("SOCKET_TIMEOUT"), options.get("SOCKET_CONNECT_TIMEOUT"))
+    if not all(wait and wait <= LONGEST_TIMEOUT for wait in waits):
         found.append(E004)
+    if may_read_from_a_replica(alias):
+        found.append(E007)
     if settings.SESSION_SAVE_EVERY_REQUEST:
         found.append(E006)
     return found
+
+
+def may_read_from_a_replica(alias: dict[str, Any]) -> bool:
+    """django-redis takes all but the first of several servers for replicas, and reads from any."""
+    location = alias.get("LOCATION", "")
+    servers = location.split(",") if isinstance(location, str) else location
+    client = alias.get("OPTIONS", {}).get("CLIENT_CLASS", "")
+    return len(servers) > 1 or "is_master=0" in servers[0] or client.endswith("SentinelClient")

@@ -1,10 +1,11 @@
-"""Does every insecure configuration have a check that names it? (R03, R62, R96)"""
+"""Does every insecure configuration have a check that names it? (R03, R62, R63, R96)"""
 
 from __future__ import annotations
 
 import inspect
 import os
 import re
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -77,6 +78,20 @@ def lab_for_everybody(settings: Settings) -> None:
     settings.ALLOWED_HOSTS = ["www.example.com"]
 
 
+def lab_in_clear(settings: Settings) -> None:
+    settings.LAB, settings.REFRESH_COOKIE_SECURE = True, False
+    settings.ALLOWED_HOSTS = ["127.0.0.1"]
+
+
+def servers(location: str | list[str], **options: str) -> Mistake:
+    def change(settings: Settings) -> None:
+        auth = site_settings.CACHES["auth"]
+        changed = {**auth, "LOCATION": location, "OPTIONS": {**auth["OPTIONS"], **options}}
+        settings.CACHES = {**site_settings.CACHES, "auth": changed}
+
+    return change
+
+
 def shared_alias(settings: Settings) -> None:
     settings.CACHES = {"default": site_settings.CACHES["auth"]}
     settings.SESSION_CACHE_ALIAS = "default"
@@ -95,7 +110,13 @@ def key_of_another_kind(settings: Settings) -> None:
 
 PICKLE = "django_redis.serializers.pickle.PickleSerializer"
 MISTAKES: dict[str, tuple[str, Mistake]] = {
-    "short secret key": ("accounts.E001", setting("SECRET_KEY", "x" * 49)),
+    "short secret key": ("accounts.E001", setting("SECRET_KEY", secrets.token_urlsafe(64)[:49])),
+    "secret key of one character": ("accounts.E001", setting("SECRET_KEY", "x" * 64)),
+    "secret key of startproject": (
+        "accounts.E001",
+        setting("SECRET_KEY", "django-insecure-" + secrets.token_urlsafe(64)),
+    ),
+    "short former secret key": ("accounts.E001", setting("SECRET_KEY_FALLBACKS", ["changeme"])),
     "lab for everybody": ("accounts.E002", lab_for_everybody),
     "no access lifetime": ("accounts.E003", setting("ACCESS_SECONDS", 0)),
     "no refresh lifetime": ("accounts.E003", setting("REFRESH_IDLE_SECONDS", 0)),
@@ -103,7 +124,11 @@ MISTAKES: dict[str, tuple[str, Mistake]] = {
     "no absolute end": ("accounts.E003", setting("ABSOLUTE_SECONDS", 0)),
     "long grace": ("accounts.E003", setting("GRACE_SECONDS", 31)),
     "negative grace": ("accounts.E003", setting("GRACE_SECONDS", -1)),
-    "cookies in clear": ("accounts.W001", setting("COOKIE_SECURE", False)),
+    "session cookie in clear": ("accounts.E004", setting("SESSION_COOKIE_SECURE", False)),
+    "session cookie for scripts": ("accounts.E004", setting("SESSION_COOKIE_HTTPONLY", False)),
+    "csrf cookie in clear": ("accounts.E004", setting("CSRF_COOKIE_SECURE", False)),
+    "refresh cookie in clear": ("accounts.E004", setting("REFRESH_COOKIE_SECURE", False)),
+    "cookies of the lab in clear": ("accounts.W001", lab_in_clear),
     "pickle": ("sessions_api.E001", alias(SERIALIZER=PICKLE)),
     "django-redis's default serializer": ("sessions_api.E001", alias(SERIALIZER=None)),
     "errors ignored": ("sessions_api.E002", alias(IGNORE_EXCEPTIONS=True)),
@@ -114,6 +139,20 @@ MISTAKES: dict[str, tuple[str, Mistake]] = {
     "shared alias": ("sessions_api.E003", shared_alias),
     "no timeout": ("sessions_api.E004", alias(SOCKET_TIMEOUT=None)),
     "no connect timeout": ("sessions_api.E004", alias(SOCKET_CONNECT_TIMEOUT=None)),
+    "long timeout": ("sessions_api.E004", alias(SOCKET_TIMEOUT=3.1)),
+    "a replica beside the primary": (
+        "sessions_api.E007",
+        servers(["redis://primary:6379/0", "redis://replica:6379/0"]),
+    ),
+    "a replica, after a comma": (
+        "sessions_api.E007",
+        servers("redis://primary:6379/0,redis://replica:6379/0"),
+    ),
+    "a replica by Sentinel": ("sessions_api.E007", servers("redis://mymaster/0?is_master=0")),
+    "Sentinel's own client": (
+        "sessions_api.E007",
+        servers("redis://mymaster/0", CLIENT_CLASS="django_redis.client.SentinelClient"),
+    ),
     "memory of one process": (
         "sessions_api.E005",
         backend("django.core.cache.backends.locmem.LocMemCache"),
@@ -132,6 +171,9 @@ MISTAKES: dict[str, tuple[str, Mistake]] = {
     ),
     "long leeway": ("jwt_api.E004", setting("LEEWAY_SECONDS", 31)),
     "a key that cannot sign": ("jwt_api.E006", key_of_another_kind),
+    "symmetric key beside the ring": ("jwt_api.E007", simple_jwt(SIGNING_KEY="x" * 64)),
+    "a verifying key beside the ring": ("jwt_api.E007", simple_jwt(VERIFYING_KEY="x" * 64)),
+    "keys from elsewhere": ("jwt_api.E007", simple_jwt(JWK_URL="https://keys.example/jwks")),
     "password hash in tokens": ("jwt_api.E005", simple_jwt(CHECK_REVOKE_TOKEN=True)),
 }
 
@@ -211,7 +253,14 @@ def test_production_settings_are_clean(tmp_path: Path) -> None:  # R96
 def test_checks_are_registered_and_fail_the_command(tmp_path: Path) -> None:
     """That the three modules are imported at all is what their `AppConfig.ready` does."""
     mistakes = {"LAB": "1", "COOKIE_SECURE": "0", "LEEWAY_SECONDS": "60", "HTTPS": "0"}
+    mistakes["SECRET_KEY"] = "changeme"
     finished = check_deploy(tmp_path, **{**PRODUCTION, **mistakes})
     assert finished.returncode != 0
-    for found in ("accounts.E002", "accounts.W001", "jwt_api.E004", "security.W004"):
+    for found in (
+        "accounts.E002",
+        "accounts.W001",
+        "accounts.E001",
+        "jwt_api.E004",
+        "security.W004",
+    ):
         assert found in finished.stderr
