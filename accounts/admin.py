@@ -2,8 +2,10 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth import admin as auth_admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from accounts import lifecycle
 from accounts.models import AuthEvent, User
 
 
@@ -28,6 +30,15 @@ class UserAdmin(auth_admin.UserAdmin):
         *auth_admin.UserAdmin.fieldsets,  # type: ignore[misc]
         ("Credentials", {"fields": ("display_name", "epoch")}),
     )
+
+    actions = ("end_logins",)
+
+    @admin.action(description="End every login of the selected users", permissions=["change"])
+    def end_logins(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        by = f"by {request.user.get_username()} in the admin"
+        for user in queryset:
+            lifecycle.end_logins(request, user, detail=by)
+        self.message_user(request, f"Ended every login of {len(queryset)} users.")
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
         # What was remembered for a user goes with the user; that those tables cannot be edited by

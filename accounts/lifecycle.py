@@ -68,9 +68,16 @@ def log_out(request: HttpRequest, flow: Flow) -> None:
 
 def log_out_everywhere(request: HttpRequest, flow: Flow, user: User) -> None:
     """End every device of the user in both flows."""
+    end_logins(request, user, flow=flow.key)
+
+
+def end_logins(
+    request: HttpRequest | None, user: User, *, flow: str = "", detail: str = ""
+) -> None:
+    """End every device of the user in both flows, whoever asked; the event goes with it."""
     with transaction.atomic():
         user.raise_epoch()
-        record(Kind.LOGOUT_ALL, request, flow=flow.key, user_id=user.pk)
+        record(Kind.LOGOUT_ALL, request, flow=flow, user_id=user.pk, detail=detail)
 
 
 def change_password(request: HttpRequest, flow: Flow, user: User, password: str) -> Credential:

@@ -1,0 +1,136 @@
+"""Can an operator end logins from outside, above all after a backup was restored? (R44, R65)"""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db.models import QuerySet
+from django.test import Client
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
+
+from accounts.contract.registry import flows
+from accounts.models import AuthEvent, User
+from jwt_api.models import TokenFamily
+from tests.accounts.people import make
+from tests.accounts.racing import browser, log_in, post
+
+FLOWS = [flow.key for flow in flows()]
+# In the order in which they can be written back.
+TABLES: list[Any] = [User, OutstandingToken, BlacklistedToken, TokenFamily]
+
+
+@pytest.fixture
+def ada(db: None) -> User:
+    return make("ada")
+
+
+@pytest.fixture
+def grace(db: None) -> User:
+    return make("grace")
+
+
+def refresh(client: Client, flow: str) -> Any:
+    return post(client, f"/api/{flow}/refresh/")
+
+
+def logged_in(flow: str, username: str = "ada") -> Client:
+    client = browser()
+    log_in(client, flow, username)
+    return client
+
+
+def copy_of(client: Client) -> Client:
+    return browser(**{name: morsel.value for name, morsel in client.cookies.items()})
+
+
+def back_up() -> Callable[[], None]:
+    """Remember the rows that credentials depend on; calling the answer writes them back."""
+    rows = {model: list(model._base_manager.values()) for model in TABLES}
+
+    def restore() -> None:
+        for model in reversed(TABLES):
+            QuerySet(model).all()._raw_delete("default")  # as a restore does: no code of ours runs
+        for model in TABLES:
+            QuerySet(model).bulk_create(model(**row) for row in rows[model])
+
+    return restore
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_named_users_are_out_and_others_are_not(ada: User, grace: User, flow: str) -> None:
+    clients = [logged_in(flow), logged_in(flow)]
+    other = logged_in(flow, "grace")
+    call_command("end_logins", "ada")
+    for client in clients:
+        assert refresh(client, flow).json()["code"] == "credential_revoked"
+    assert refresh(other, flow).status_code == 200
+    event = AuthEvent.objects.get(kind=AuthEvent.Kind.LOGOUT_ALL)
+    assert (event.user, event.ip, event.detail) == (ada, None, "by an operator")
+    assert refresh(logged_in(flow), flow).status_code == 200
+
+
+def test_everybody_is_out(ada: User, grace: User, capsys: pytest.CaptureFixture[str]) -> None:
+    clients = [(logged_in(flow, name), flow) for flow in FLOWS for name in ("ada", "grace")]
+    call_command("end_logins", "--all")
+    assert "2 users" in capsys.readouterr().out
+    assert {refresh(client, flow).status_code for client, flow in clients} == {401}
+
+
+def test_after_a_restored_backup_nothing_that_was_ended_lives_on(ada: User) -> None:
+    """Threat: the backup knows nothing of the logouts since, nor of the tokens used since."""
+    stolen = {flow: logged_in(flow) for flow in FLOWS}
+    victims = {flow: copy_of(client) for flow, client in stolen.items()}
+    restore = back_up()
+    for flow, client in victims.items():
+        post(client, f"/api/{flow}/logout/")
+    User.objects.get().raise_epoch()
+    User.objects.get().raise_epoch()
+    since = {flow: logged_in(flow) for flow in FLOWS}
+    restore()
+    assert refresh(copy_of(stolen["jwt"]), "jwt").status_code == 200, "why the command is needed"
+    call_command("end_logins", "--all")
+    for held in (stolen, victims, since):
+        for flow, client in held.items():
+            assert refresh(client, flow).status_code == 401, flow
+    for flow in FLOWS:
+        assert refresh(logged_in(flow), flow).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "Name the users"),
+        (["ada", "--all"], "Name the users"),
+        (["ada", "nobody"], "no user named nobody"),
+    ],
+)
+def test_what_is_unclear_ends_nothing(ada: User, arguments: list[str], sentence: str) -> None:
+    client = logged_in("sessions")
+    with pytest.raises(CommandError, match=sentence):
+        call_command("end_logins", *arguments)
+    assert refresh(client, "sessions").status_code == 200
+
+
+def test_a_store_that_is_away_is_one_sentence(ada: User, settings: Any) -> None:
+    client = logged_in("sessions")
+    caches = settings.CACHES
+    settings.CACHES = {
+        **caches,
+        "auth": {**caches["auth"], "LOCATION": "unix:///nonexistent/redis.sock?db=0"},
+    }
+    with pytest.raises(CommandError, match="logins of 0 users were ended"):
+        call_command("end_logins", "ada")
+    settings.CACHES = caches
+    assert refresh(client, "sessions").status_code == 200
+
+
+def test_an_admin_ends_every_login_of_a_user(ada: User) -> None:  # R65
+    make("admin", is_staff=True, is_superuser=True)
+    clients = [(logged_in(flow), flow) for flow in FLOWS]
+    admin = logged_in("sessions", "admin")
+    form = {"action": "end_logins", "_selected_action": [ada.pk]}
+    assert admin.post("/admin/accounts/user/", form).status_code == 302
+    assert {refresh(client, flow).status_code for client, flow in clients} == {401}
+    event = AuthEvent.objects.get(kind=AuthEvent.Kind.LOGOUT_ALL)
+    assert (event.user, event.detail) == (ada, "by admin in the admin")
