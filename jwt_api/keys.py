@@ -1,11 +1,13 @@
 """Which key signs, which keys verify, and who may know them? The key ring and its public half.
 
 Private keys are PEM files in `JWT_KEYS_DIR`, made on first use and never in the
-repository. The newest one signs; every one of them verifies.
+repository. Every one of them verifies. The newest one signs, as soon as it has stood
+in the JWKS for so long that no verifier can hold a copy without it.
 """
 
 import json
 import os
+import time
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
@@ -22,15 +24,20 @@ from jwt.utils import base64url_encode
 from accounts.secret_file import read_or_create
 
 RSA_BITS = 3072
+JWKS_MAX_AGE_SECONDS = 300
 # RFC 7638, section 3.2: the members that make the thumbprint, per key type.
 THUMBPRINT_MEMBERS = {"EC": ("crv", "kty", "x", "y"), "RSA": ("e", "kty", "n")}
 
 
 @dataclass(frozen=True)
 class Key:
-    """One key pair, bound to one algorithm (RFC 8725, section 3.1)."""
+    """One key pair, bound to one algorithm (RFC 8725, section 3.1).
+
+    `since` is when its file was written, in Unix seconds.
+    """
 
     kid: str
+    since: float
     algorithm: str
     private: Any = field(repr=False)
     public: Any = field(repr=False)
@@ -40,10 +47,19 @@ class Key:
 
 @dataclass(frozen=True)
 class KeyRing:
-    """All keys by `kid`, and the one that signs."""
+    """All keys by `kid`, the oldest first."""
 
     keys: dict[str, Key]
-    signing: Key
+
+    @property
+    def signing(self) -> Key:
+        """The newest key that every verifier knows by now; the oldest one while there is none.
+
+        A token of a key that was published this second fails wherever the JWKS is cached.
+        """
+        published = time.time() - JWKS_MAX_AGE_SECONDS
+        oldest, *_ = keys = list(self.keys.values())
+        return next((key for key in reversed(keys) if key.since <= published), oldest)
 
     def find(self, kid: object) -> Key | None:
         """The key of that name, by equality; a path, URL or SQL in `kid` is just unknown."""
@@ -68,7 +84,7 @@ def _files_in(directory: Path) -> tuple[tuple[str, int, int], ...]:
     """Name, time and inode of each key file, oldest name first: 9.pem comes before 10.pem."""
     try:
         found = [
-            (entry.name, entry.stat().st_mtime_ns, entry.inode())
+            (entry.name, _last_changed(entry.stat()), entry.inode())
             for entry in os.scandir(directory)
             if entry.name.endswith(".pem")
         ]
@@ -78,10 +94,17 @@ def _files_in(directory: Path) -> tuple[tuple[str, int, int], ...]:
     return tuple(sorted(found, key=lambda file: (len(file[0]), file[0])))
 
 
+def _last_changed(file: os.stat_result) -> int:
+    """Nanoseconds. A copy may keep the time of its content, so that of the file counts as well."""
+    return max(file.st_mtime_ns, file.st_ctime_ns)
+
+
 @lru_cache(maxsize=8)
 def _load(directory: Path, algorithm: str, files: tuple[tuple[str, int, int], ...]) -> KeyRing:
-    keys = [_key_from(directory / name, algorithm) for name, *_ in files]
-    return KeyRing(keys={key.kid: key for key in keys}, signing=keys[-1])
+    keys = [_key_from(directory / name, algorithm, since / 1e9) for name, since, _ in files]
+    if len({key.kid for key in keys}) < len(keys):
+        raise ImproperlyConfigured(f"Two files in {directory.name} hold the same key.")
+    return KeyRing(keys={key.kid: key for key in keys})
 
 
 def _new_private_key(algorithm: str) -> str:
@@ -97,7 +120,7 @@ def _new_private_key(algorithm: str) -> str:
     ).decode()
 
 
-def _key_from(path: Path, algorithm: str) -> Key:
+def _key_from(path: Path, algorithm: str, since: float) -> Key:
     """Read one key; raises `ImproperlyConfigured` by file name, never with its content."""
     try:
         private = serialization.load_pem_private_key(path.read_bytes(), password=None)
@@ -119,6 +142,7 @@ def _key_from(path: Path, algorithm: str) -> Key:
     members = {name: jwk[name] for name in THUMBPRINT_MEMBERS[jwk["kty"]]}
     return Key(
         kid=kid,
+        since=since,
         algorithm=algorithm,
         private=private,
         public=public,

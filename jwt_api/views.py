@@ -3,9 +3,7 @@
 from django.http import HttpRequest, JsonResponse
 from django.views import View
 
-from jwt_api.keys import ring
-
-JWKS_MAX_AGE_SECONDS = 300
+from jwt_api.keys import JWKS_MAX_AGE_SECONDS, ring
 
 
 class JwksView(View):

@@ -10,11 +10,13 @@ import shutil
 import stat
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
+import time_machine
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 from django.conf import settings as site_settings
@@ -25,7 +27,7 @@ from pytest_django import Settings
 from accounts.models import User
 from jwt_api import keys
 from jwt_api.checks import check_keys
-from jwt_api.keys import ring, thumbprint
+from jwt_api.keys import JWKS_MAX_AGE_SECONDS, ring, thumbprint
 from tests.accounts.people import make
 from tests.accounts.racing import log_in, post
 from tests.jwt_api.forging import Forge, visitor
@@ -350,17 +352,43 @@ def whoami(token: str) -> int:
     return visitor().get("/api/jwt/whoami/", headers=headers).status_code
 
 
-def test_a_second_key_signs_at_once_and_the_first_goes_on_verifying(
-    client: Client, ada: User, directory: Path
-) -> None:
-    """R28: no restart, and no token fails at any step."""
+def test_a_new_key_is_published_before_it_signs(client: Client, ada: User, directory: Path) -> None:
+    """R28: publish, wait, sign, keep. No restart, and no token fails at any step."""
     before = log_in(client, "jwt")["credential"]["token"]
     first, second = ring().signing.kid, p256()
     put(directory, "2.pem", pem(second))
-    after = post(client, "/api/jwt/refresh/").json()["credential"]["token"]
-    assert (Forge(before).header["kid"], Forge(after).header["kid"]) == (first, kid_of(second))
+    while_published = post(client, "/api/jwt/refresh/").json()["credential"]["token"]
     assert {key["kid"] for key in jwks(client)} == {first, kid_of(second)}
-    assert (whoami(before), whoami(after)) == (200, 200)
+    with time_machine.travel(datetime.now(UTC) + timedelta(seconds=JWKS_MAX_AGE_SECONDS)):
+        after = post(client, "/api/jwt/refresh/").json()["credential"]["token"]
+        assert [whoami(token) for token in (before, while_published, after)] == [200] * 3
+    signed_by = [Forge(token).header["kid"] for token in (before, while_published, after)]
+    assert signed_by == [first, first, kid_of(second)]
+
+
+def test_a_new_key_signs_at_once_where_it_is_the_only_one(directory: Path, ada: User) -> None:
+    """R29: the one before it was taken away in an emergency."""
+    ring()
+    put(directory, "2.pem", pem(p256()))
+    (directory / "1.pem").unlink()
+    assert whoami(log_in(visitor(), "jwt")["credential"]["token"]) == 200
+
+
+def test_a_key_that_was_made_long_ago_is_published_first_all_the_same(directory: Path) -> None:
+    """Threat: `cp -p` keeps the time of the content, and no verifier has seen it."""
+    first = ring().signing.kid
+    put(directory, "2.pem", pem(p256()))
+    os.utime(directory / "2.pem", (0, 0))
+    assert ring().signing.kid == first
+
+
+def test_one_key_in_two_files_is_refused(directory: Path) -> None:
+    """R27"""
+    private = pem(p256())
+    put(directory, "1.pem", private)
+    put(directory, "2.pem", private)
+    with pytest.raises(ImproperlyConfigured, match="same key"):
+        ring()
 
 
 def test_a_token_of_a_removed_key_is_refused_at_once(
@@ -403,7 +431,8 @@ def test_the_tenth_key_is_newer_than_the_ninth(directory: Path) -> None:
     private = {number: p256() for number in (1, 2, 9, 10)}
     for number, key in private.items():
         put(directory, f"{number}.pem", pem(key))
-    assert ring().signing.kid == kid_of(private[10])
+    with time_machine.travel(datetime.now(UTC) + timedelta(seconds=JWKS_MAX_AGE_SECONDS)):
+        assert ring().signing.kid == kid_of(private[10])
 
 
 def test_every_key_has_its_own_kid(directory: Path) -> None:
