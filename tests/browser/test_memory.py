@@ -1,4 +1,4 @@
-"""Where does the browser keep what it holds? Nowhere that a script could read it tomorrow."""
+"""Where does the browser keep what it holds? Nowhere that a script could read it tomorrow. (R87)"""
 
 from datetime import timedelta
 from typing import Any

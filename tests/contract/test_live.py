@@ -7,10 +7,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import httpx
 import pytest
+
+from accounts.client import FlowClient
+from lab.differences import difference
 
 pytestmark = [
     pytest.mark.inside("starts a server of its own"),
@@ -31,8 +36,13 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-@pytest.fixture
-def deployment(tmp_path: Path) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def var_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("deployment")
+
+
+@pytest.fixture(scope="module")
+def deployment(var_dir: Path) -> Iterator[str]:
     """gunicorn with two workers, a database, a Redis and users of its own."""
     environment = {
         "PATH": os.environ["PATH"],
@@ -40,7 +50,7 @@ def deployment(tmp_path: Path) -> Iterator[str]:
         # The project's settings with a fast hasher: it is not the hashing that is tested.
         "DJANGO_SETTINGS_MODULE": "tests.settings",
         "ENV_FILE": os.devnull,
-        "VAR_DIR": str(tmp_path),
+        "VAR_DIR": str(var_dir),
         "LAB": "1",
     }
 
@@ -53,7 +63,7 @@ def deployment(tmp_path: Path) -> Iterator[str]:
     address = f"127.0.0.1:{free_port()}"
     server = [sys.executable, "-m", "gunicorn", "authdemo.wsgi", "--bind", address]
     options = ["--workers=2", "--threads=4", "--log-level=warning"]
-    with (tmp_path / "server.log").open("wb") as log:
+    with (var_dir / "server.log").open("wb") as log:
         process = subprocess.Popen(
             [*server, *options], cwd=ROOT, env=environment, stdout=log, stderr=log
         )
@@ -78,7 +88,7 @@ def wait_until_ready(url: str, process: "subprocess.Popen[bytes]") -> None:
     pytest.fail("the server is not ready after a minute")
 
 
-def test_the_suite_holds_against_a_deployment(deployment: str, tmp_path: Path) -> None:
+def test_the_suite_holds_against_a_deployment(deployment: str, var_dir: Path) -> None:
     users = (
         "--contract-user=ada:ada-demo-password",
         "--contract-other-user=grace:grace-demo-password",
@@ -97,4 +107,26 @@ def test_the_suite_holds_against_a_deployment(deployment: str, tmp_path: Path) -
     skipped = [line for line in run.stdout.splitlines() if line.startswith("SKIPPED")]
     assert skipped
     assert all("not seen from outside: " in line for line in skipped)
-    assert "Traceback" not in (tmp_path / "server.log").read_text()
+    assert "Traceback" not in (var_dir / "server.log").read_text()
+
+
+def test_what_was_ended_is_ended_in_every_worker(deployment: str, flow: str) -> None:
+    """R57: of a hundred requests right after the logout, on fresh connections, none gets in."""
+    client = FlowClient(deployment, flow)
+    client.login("ada", "ada-demo-password")
+    cookies, token = dict(client.http.cookies), client.token
+    client.logout()
+    client.http.close()
+
+    def ask(method: str, path: str) -> int:
+        copy = FlowClient(deployment, flow)
+        copy.http.cookies.update(cookies)
+        copy.token = token
+        with closing(copy.http):
+            return copy.send(method, path).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        seen = list(pool.map(ask, ["GET"] * 50, ["whoami/"] * 50))
+        renewed = list(pool.map(ask, ["POST"] * 50, ["refresh/"] * 50))
+    assert set(seen) == {difference("whoami_after_logout", flow)}
+    assert set(renewed) == {401}

@@ -78,6 +78,7 @@ def test_only_the_new_password_opens(
 def test_a_wrong_current_password_changes_nothing(
     enter: Enter, ada: Person, new_password: str
 ) -> None:
+    """R69: who finds an open browser must not be able to keep it."""
     client, other = enter(ada), enter(ada)
     body = {"current_password": "not-the-password", "new_password": new_password}
     response = client.send("POST", "password/", body)

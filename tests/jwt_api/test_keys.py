@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shutil
+import socket
 import stat
 import subprocess
 import sys
@@ -364,6 +365,15 @@ def test_a_new_key_is_published_before_it_signs(client: Client, ada: User, direc
         assert [whoami(token) for token in (before, while_published, after)] == [200] * 3
     signed_by = [Forge(token).header["kid"] for token in (before, while_published, after)]
     assert signed_by == [first, first, kid_of(second)]
+
+
+def test_the_issuer_asks_nobody_for_its_own_keys(
+    client: Client, ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R32: a JWK_URL that leads to itself would block the only worker that could answer."""
+    token = log_in(client, "jwt")["credential"]["token"]
+    monkeypatch.setattr(socket.socket, "connect", lambda *args: pytest.fail("a connection"))
+    assert whoami(token) == 200
 
 
 def test_a_new_key_signs_at_once_where_it_is_the_only_one(directory: Path, ada: User) -> None:
