@@ -6,3 +6,6 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import checks  # noqa: F401  # registers the system checks
+        from accounts.metrics import make_directory
+
+        make_directory()

@@ -1,18 +1,25 @@
 """What does somebody see when a store is away, or a limit is reached, outside the API's views?
 
 DRF's exception handler answers for the contract's views. Pages, the admin and
-middlewares get the same refusals here: as a page, or as JSON under `/api/`.
+middlewares get the same refusals here: as a page, or as JSON under `/api/`. And
+every request gets the id here that its log lines and its answer share.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
+import structlog
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.cache import add_never_cache_headers
 from rest_framework.exceptions import APIException
 
-from accounts.contract.errors import STORE_ERRORS, ContractError, StoreUnavailable, body, log
+from accounts.contract.errors import STORE_ERRORS, ContractError, body, log, store_unavailable
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}", re.ASCII)
 
 
 def answer_refusal(
@@ -68,7 +75,38 @@ class PlainErrorMiddleware:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if isinstance(exception, STORE_ERRORS):
-            exception = StoreUnavailable(type(exception).__name__)
+            exception = store_unavailable(exception)
         if isinstance(exception, ContractError):
             return plain_error(request, exception)
         return None
+
+
+class RequestIdMiddleware:
+    """Names each request: in every log line of it, and in the answer's `X-Request-ID`.
+
+    Not django-structlog, which would log whole URLs and raw user agents, believe any
+    client's id, ask a store for the user of every request, and bring a second opinion
+    on `X-Forwarded-For`.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        request_id = given_request_id(request) or uuid4().hex
+        # Whoever reads the header from here on reads the id that counts.
+        request.META["HTTP_X_REQUEST_ID"] = request_id
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            response = self.get_response(request)
+        response["X-Request-ID"] = request_id
+        return response
+
+
+def given_request_id(request: HttpRequest) -> str:
+    """The id that a proxy of ours gave the request, or nothing.
+
+    Threat: a client that chooses its own id hides among the lines of another one's. No dot
+    and no underscore: a token does not pass for an id.
+    """
+    given = request.META.get("HTTP_X_REQUEST_ID", "")
+    return given if settings.TRUSTED_PROXIES and REQUEST_ID.fullmatch(given) else ""

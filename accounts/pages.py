@@ -335,6 +335,7 @@ class DevicesPage(PersonalPage):
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Django's own CSRF check said no (`CSRF_FAILURE_VIEW`)."""
     failed = errors.CsrfFailed(reason)
+    errors.log(failed, {"request": request})
     return answer_refusal(request, failed.status_code, errors.body(failed), page="403_csrf")
 
 

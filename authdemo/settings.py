@@ -33,6 +33,13 @@ WEB_WORKERS = env.int("WEB_WORKERS", default=4)
 LOG_LEVEL = env.one_of(
     "LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), default="INFO"
 )
+LOG_FORMAT = env.one_of("LOG_FORMAT", ("json", "text"), default="text" if DEBUG or LAB else "json")
+METRICS = env.flag("METRICS", default=LAB)
+METRICS_DIR = VAR_DIR / "metrics"
+# Surprise: prometheus_client takes its folder from the environment alone, once, at its import.
+os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
+if METRICS:
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(METRICS_DIR)
 
 # --- what is installed ----------------------------------------------------------------------
 
@@ -58,6 +65,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "accounts.middleware.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -309,12 +317,19 @@ USE_TZ = True
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {
-        "line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
+    "filters": {"once": {"()": "accounts.log_format.NotToldYet"}},
+    "formatters": {"line": {"()": "accounts.log_format.formatter", "shape": LOG_FORMAT}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["once"]}
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    "loggers": {"django.server": {"handlers": ["console"], "propagate": False}},
+    "loggers": {
+        # Its own handlers would write every line once more, past the formatter.
+        # Threat: its DEBUG lines quote the values of SQL statements (a password's hash) and
+        # the contexts of templates (the CSRF token).
+        "django": {"handlers": [], "level": "INFO" if LOG_LEVEL == "DEBUG" else LOG_LEVEL},
+        "django.server": {"handlers": [], "level": "NOTSET", "propagate": True},
+    },
 }
 
 # --- the end of the environment -------------------------------------------------------------

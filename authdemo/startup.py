@@ -1,4 +1,7 @@
-"""What must hold before this process serves? A Redis that runs, a configuration that is safe."""
+"""What must hold before this process serves? A Redis that runs, a configuration that is safe.
+
+And where it counts for `/metrics`, no counts of former servers.
+"""
 
 import logging
 
@@ -23,6 +26,12 @@ def start_redis() -> None:
         embedded_redis.ensure_running(settings.VAR_DIR)
     except (embedded_redis.EmbeddedRedisError, OSError) as error:
         logger.error("The embedded Redis is not running: %s", error)
+
+
+def forget_former_metrics() -> None:
+    """Delete the counters of a server that ran before; only its successor's master may call it."""
+    for file in settings.METRICS_DIR.glob("*.db"):
+        file.unlink(missing_ok=True)
 
 
 def refuse_insecure_configuration() -> None:

@@ -8,6 +8,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from accounts import health
 from accounts.contract.views import CsrfView
+from accounts.metrics import metrics
 from accounts.pages import HomePage
 from jwt_api import urls as jwt_api
 from jwt_api.views import JwksView
@@ -26,6 +27,7 @@ urlpatterns = [
     path(".well-known/jwks.json", JwksView.as_view(), name="jwks"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics, name="metrics"),
     # The admin has no door of its own: it logs in and out by the sessions flow's pages, where
     # attempts are counted and everything is recorded.
     path(

@@ -11,6 +11,8 @@ from typing import Any
 from django.core.handlers.wsgi import WSGIHandler
 from django.utils.module_loading import import_string
 
+from authdemo.startup import forget_former_metrics
+
 THREADS_PER_WORKER = 4
 BACKLOG = 512
 
@@ -59,6 +61,7 @@ def load_application() -> WSGIHandler:
 def _serve_with_waitress(listener: socket.socket) -> int:
     import waitress
 
+    forget_former_metrics()
     waitress.serve(load_application(), sockets=[listener], threads=2 * THREADS_PER_WORKER)
     return 0
 
@@ -67,6 +70,8 @@ if sys.platform != "win32":
     from gunicorn.app.base import BaseApplication
     from gunicorn.arbiter import Arbiter
     from gunicorn.workers.gthread import ThreadWorker
+
+    from authdemo import gunicorn_config
 
     STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGQUIT}
 
@@ -147,5 +152,8 @@ if sys.platform != "win32":
             # Nobody stands before us, so nobody may say that a request came by HTTPS.
             "forwarded_allow_ips": "",
             "loglevel": "warning",
+            "logger_class": gunicorn_config.SiteLogger,
+            "on_starting": gunicorn_config.on_starting,
+            "child_exit": gunicorn_config.child_exit,
             "control_socket_disable": True,
         }

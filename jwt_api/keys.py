@@ -7,6 +7,7 @@ in the JWKS for so long that no verifier can hold a copy without it.
 
 import json
 import os
+import threading
 import time
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -21,6 +22,7 @@ from django.core.exceptions import ImproperlyConfigured
 from jwt.algorithms import get_default_algorithms
 from jwt.utils import base64url_encode
 
+from accounts import security_log
 from accounts.secret_file import read_or_create
 
 RSA_BITS = 3072
@@ -77,7 +79,32 @@ def ring() -> KeyRing:
     if not (files := _files_in(directory)):
         read_or_create(directory / "1.pem", make=lambda: _new_private_key(algorithm))
         files = _files_in(directory)
-    return _load(directory, algorithm, files)
+    found = _load(directory, algorithm, files)
+    _note_rotation(directory, list(found.keys), found.signing.kid)
+    return found
+
+
+# What this process has last told of each directory: every key's `kid`, and which one signs.
+_noted: dict[Path, tuple[list[str], str]] = {}
+_noting = threading.Lock()
+
+
+def _note_rotation(directory: Path, kids: list[str], signing: str) -> None:
+    """Log which keys there are, and from then on each one that comes, signs or goes; once."""
+    if _noted.get(directory) == (kids, signing):
+        return
+    with _noting:
+        before, before_signing = _noted.get(directory, ([], ""))
+        _noted[directory] = (kids, signing)
+    if not before:
+        security_log.note("signing_keys_loaded", kids=kids, signing=signing)
+        return
+    for kid in set(kids) - set(before):
+        security_log.note("signing_key_appeared", kid=kid)
+    if signing != before_signing:
+        security_log.note("signing_key_changed", kid=signing)
+    for kid in set(before) - set(kids):
+        security_log.note("signing_key_disappeared", kid=kid)
 
 
 def _files_in(directory: Path) -> tuple[tuple[str, int, int], ...]:

@@ -110,10 +110,11 @@ DIFFERENCES = (
     Difference(
         key="lives_on_without_database",
         question="Which calls succeed while the database is away?",
-        answers={"sessions": ("whoami",), "jwt": ("whoami",)},
+        answers={"sessions": ("whoami", "refresh", "logout"), "jwt": ("whoami",)},
         because={
-            "sessions": "Roles come from the user's snapshot in Redis.",
-            "jwt": "Roles stand in the access token.",
+            "sessions": "Redis has the session, and a copy of the user's roles; the audit trail "
+            "has a gap, which the log fills.",
+            "jwt": "Roles stand in the access token; the families stand in the database.",
         },
     ),
 )

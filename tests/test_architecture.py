@@ -31,6 +31,7 @@ READS_THE_ENVIRONMENT = {
     "authdemo/asgi.py",
     "authdemo/bootstrap.py",
     "authdemo/embedded_redis.py",
+    "authdemo/gunicorn_config.py",
     "authdemo/redis_supervisor.py",
     "authdemo/settings.py",
     "authdemo/wsgi.py",

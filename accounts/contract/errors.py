@@ -1,17 +1,16 @@
 """How does the API say no? In one shape, with a `code` that tells the client what to do next."""
 
-import logging
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
-from django.db import InterfaceError, OperationalError
+from django.db import Error, InterfaceError, OperationalError
 from django.http import Http404
 from redis.exceptions import RedisError
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
-logger = logging.getLogger("authdemo.errors")
+from accounts import security_log
 
 
 class ContractError(exceptions.APIException):
@@ -124,7 +123,7 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
     Returns None for a programming error, which is Django's to answer with a 500.
     """
     if isinstance(exception, STORE_ERRORS):
-        exception = StoreUnavailable(type(exception).__name__)
+        exception = store_unavailable(exception)
     elif isinstance(exception, RequestDataTooBig):
         exception = BodyTooLarge()
     elif isinstance(exception, Http404):
@@ -160,15 +159,28 @@ def body(exception: exceptions.APIException) -> dict[str, Any]:
     return {"detail": str(exception.detail), "code": "invalid"}
 
 
+def store_unavailable(error: Exception) -> StoreUnavailable:
+    """The refusal for an error of a store's client, which it keeps as its cause."""
+    refusal = StoreUnavailable(type(error).__name__)
+    refusal.__cause__ = error
+    return refusal
+
+
+def store_of(exception: BaseException) -> str:
+    """Which store was away: `redis`, `database`, or nothing if the refusal has another cause."""
+    cause = exception.__cause__
+    if isinstance(cause, RedisError):
+        return "redis"
+    return "database" if isinstance(cause, Error) else ""
+
+
 def log(exception: exceptions.APIException, context: dict[str, Any]) -> None:
     """One line per refusal, with the cause that the client is not told."""
     request = context.get("request")
-    level = logging.ERROR if exception.status_code >= 500 else logging.INFO
-    logger.log(
-        level,
-        "refused status=%s code=%s path=%s cause=%s",
-        exception.status_code,
-        getattr(exception, "default_code", "-"),
-        getattr(request, "path", "-"),
-        getattr(exception, "log_reason", "") or "-",
+    security_log.refusal(
+        getattr(request, "_request", request),  # DRF's request wraps Django's
+        status=exception.status_code,
+        code=body(exception)["code"],
+        cause=getattr(exception, "log_reason", "") or exception.default_code,
+        store=store_of(exception),
     )
