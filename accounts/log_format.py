@@ -94,7 +94,7 @@ def _describe_request(logger: Any, name: str, line: Line) -> Line:
         line["path"] = shown_path(request)
         line["status"] = getattr(line["_record"], "status_code", None)
         # Surprise: Django logs a refusal after the last middleware is left.
-        line.setdefault("request_id", request.META.get("HTTP_X_REQUEST_ID"))
+        line.setdefault("request_id", getattr(request, "request_id", None))
     return line
 
 

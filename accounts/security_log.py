@@ -104,11 +104,12 @@ def note(happened: str, **fields: Any) -> None:
 def _of(request: HttpRequest | None) -> dict[str, Any]:
     if request is None:
         return {}
-    return {
-        "ip": client_ip(request),
-        "user_agent": user_agent(request),
-        "path": shown_path(request),
-    }
+    return _known(
+        ip=client_ip(request),
+        user_agent=user_agent(request),
+        path=shown_path(request),
+        request_id=getattr(request, "request_id", None),
+    )
 
 
 def _flow_of(request: HttpRequest | None) -> str:

@@ -32,6 +32,7 @@ from jwt_api.keys import JWKS_MAX_AGE_SECONDS, ring, thumbprint
 from tests.accounts.people import make
 from tests.accounts.racing import log_in, post
 from tests.jwt_api.forging import Forge, visitor
+from tests.log_reader import reading
 
 COOKIE = site_settings.REFRESH_COOKIE_NAME
 PRIVATE_MEMBERS = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}  # RFC 7518, sections 6.2 to 6.4
@@ -467,3 +468,37 @@ def test_the_ring_is_read_once_and_not_on_every_request(
     ring()
     monkeypatch.setattr(keys, "_key_from", lambda *args: pytest.fail("read again"))
     assert ring() is ring()
+
+
+# --- what is told of it -----------------------------------------------------------------------
+
+
+def test_rotation_is_logged_by_kid_alone(directory: Path) -> None:
+    """R95, R20: which keys a process began with, and each that comes and goes, once."""
+    old, new = p256(), p256()
+    with reading() as log:
+        put(directory, "1.pem", pem(old))
+        ring()
+        ring()
+        put(directory, "2.pem", pem(new))
+        ring()
+        ring()
+        (directory / "1.pem").unlink()
+        ring()
+        ring()
+    told = [
+        {name: line[name] for name in ("event", "kid", "kids", "signing") if name in line}
+        for line in log.lines()
+    ]
+    assert told == [
+        {"event": "signing_keys_loaded", "kids": [kid_of(old)], "signing": kid_of(old)},
+        {"event": "signing_key_appeared", "kid": kid_of(new), "signing": kid_of(new)},
+        {"event": "signing_key_disappeared", "kid": kid_of(old), "signing": kid_of(new)},
+    ]
+    material = [
+        line
+        for key in (old, new)
+        for line in pem(key).decode().splitlines()
+        if not line.startswith("-")
+    ]
+    assert not [line for line in material if line in log.text]
