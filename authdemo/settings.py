@@ -325,8 +325,7 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         # Its own handlers would write every line once more, past the formatter.
-        # Threat: its DEBUG lines quote the values of SQL statements (a password's hash) and
-        # the contexts of templates (the CSRF token).
+        # Threat: its DEBUG lines quote the values of SQL statements, the hashes of passwords too.
         "django": {"handlers": [], "level": "INFO" if LOG_LEVEL == "DEBUG" else LOG_LEVEL},
         "django.server": {"handlers": [], "level": "NOTSET", "propagate": True},
     },
