@@ -8,8 +8,8 @@
 counted here (`accounts.metrics`). A device appears as a keyed digest; to find the lines
 of one, take its id from the audit trail in the admin:
 
-    python manage.py shell -c "from accounts.security_log import hashed_device
-    print(hashed_device('<id>'))"
+    python manage.py shell -c \
+        "from accounts.security_log import hashed_device as digest; print(digest('<id>'))"
 """
 
 from __future__ import annotations
