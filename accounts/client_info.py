@@ -6,6 +6,8 @@ from ipaddress import IPv6Address, ip_address, ip_network
 from django.conf import settings
 from django.http import HttpRequest
 
+from accounts.log_format import hide_secrets
+
 BROWSERS = (
     ("Edg/", "Edge"),
     ("OPR/", "Opera"),
@@ -57,4 +59,5 @@ def user_agent(request: HttpRequest) -> str:
     system = next((name for mark, name in SYSTEMS if mark in agent), "")
     if browser and system:
         return f"{browser} on {system}"
-    return re.sub(r"[^\x20-\x7e]", "", agent)[:40] or "unknown"
+    # Threat: a program may send anything under this name, its token too by mistake.
+    return hide_secrets(re.sub(r"[^\x20-\x7e]", "", agent))[:40] or "unknown"

@@ -80,7 +80,8 @@ AGENTS = {
     "python-httpx/0.28.1": "python-httpx/0.28.1",
     "": "unknown",
     "\u0000\u0007\u00e9": "unknown",
-    "x" * 5000: "x" * 40,
+    "word " * 1000: "word " * 8,
+    f"client/1.0 {'k1' * 20}": "client/1.0 …",
 }
 
 
