@@ -338,6 +338,12 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     return answer_refusal(request, failed.status_code, errors.body(failed), page="403_csrf")
 
 
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """`handler400`: a host name that is not ours, a form with too many fields."""
+    answer = {"detail": "This request cannot be understood.", "code": "invalid"}
+    return answer_refusal(request, 400, answer)
+
+
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """`handler404`."""
     missing = NotFound()

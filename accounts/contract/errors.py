@@ -107,6 +107,16 @@ class BodyTooLarge(ContractError):
     default_detail = "The body is too large."
 
 
+class CookieTossed(ContractError):
+    """A cookie of ours came twice, so that nobody can tell which one is real."""
+
+    status_code = status.HTTP_400_BAD_REQUEST
+    default_code = "invalid"
+    default_detail = (
+        "A cookie of this site came twice. Delete the cookies of this site and log in again."
+    )
+
+
 STORE_ERRORS = (RedisError, OperationalError, InterfaceError)
 
 # DRF's own refusals, in the contract's words. All others keep their status and get "invalid".
