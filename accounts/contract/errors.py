@@ -107,6 +107,14 @@ class BodyTooLarge(ContractError):
     default_detail = "The body is too large."
 
 
+class TokenTwice(ContractError):
+    """The access token came in the header and in a second way as well (RFC 6750, section 2)."""
+
+    status_code = status.HTTP_400_BAD_REQUEST
+    default_code = "invalid"
+    default_detail = "Send the access token in the Authorization header, and nowhere else."
+
+
 class CookieTossed(ContractError):
     """A cookie of ours came twice, so that nobody can tell which one is real."""
 
