@@ -6,6 +6,11 @@ All of it follows from the view's class and from its flow, so that no view repea
 
 from typing import Any, Literal
 
+from django.contrib.auth.password_validation import (
+    NumericPasswordValidator,
+    get_default_password_validators,
+    password_validators_help_texts,
+)
 from drf_spectacular.extensions import (
     OpenApiAuthenticationExtension,
     OpenApiSerializerFieldExtension,
@@ -15,7 +20,7 @@ from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.permissions import SAFE_METHODS
 
-from accounts.contract.serializers import ErrorSerializer, StrictCharField
+from accounts.contract.serializers import ErrorSerializer, NewPasswordField, StrictCharField
 
 Direction = Literal["request", "response"]
 
@@ -127,3 +132,17 @@ class StrictCharFieldSchema(OpenApiSerializerFieldExtension):
     def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
         schema = auto_schema._map_serializer_field(self.target, direction, bypass_extensions=True)
         return {**schema, "pattern": self.target.pattern}
+
+
+class NewPasswordFieldSchema(StrictCharFieldSchema):
+    """What Django's validators want of a password, as far as JSON Schema can say it."""
+
+    target_class = NewPasswordField
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
+        validators = get_default_password_validators()
+        found = super().map_serializer_field(auto_schema, direction)
+        found["minLength"] = max((getattr(each, "min_length", 1) for each in validators), default=1)
+        if any(isinstance(each, NumericPasswordValidator) for each in validators):
+            found["pattern"] = r"^[^\x00]*[^\x000-9][^\x00]*$"
+        return {**found, "description": " ".join(password_validators_help_texts())}

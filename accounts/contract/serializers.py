@@ -35,6 +35,14 @@ class StrictCharField(serializers.CharField):
         return super().to_internal_value(data)
 
 
+class NewPasswordField(StrictCharField):
+    """A password that Django's validators judge afterwards; see `NewPasswordFieldSchema`."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        style = {"input_type": "password"}
+        super().__init__(max_length=1024, trim_whitespace=False, style=style, **kwargs)
+
+
 class LoginSerializer(serializers.Serializer):
     """`{"username", "password"}`. Sizes are bounded before anything is hashed."""
 
@@ -50,9 +58,7 @@ class PasswordSerializer(serializers.Serializer):
     current_password = StrictCharField(
         max_length=1024, trim_whitespace=False, style={"input_type": "password"}
     )
-    new_password = StrictCharField(
-        max_length=1024, trim_whitespace=False, style={"input_type": "password"}
-    )
+    new_password = NewPasswordField()
 
 
 class NameSerializer(serializers.Serializer):
@@ -64,6 +70,8 @@ class NameSerializer(serializers.Serializer):
 class ProfileSerializer(serializers.ModelSerializer):
     """The full profile, from the database."""
 
+    # An `EmailField` would promise an address, and not everybody has given one.
+    email = serializers.CharField(read_only=True)
     roles = serializers.ListField(child=serializers.CharField(), read_only=True)
 
     class Meta:
