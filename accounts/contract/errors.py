@@ -6,8 +6,11 @@ from typing import Any
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import Http404
+from django.utils.cache import add_never_cache_headers
 from redis.exceptions import RedisError
 from rest_framework import exceptions, status
+from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
@@ -125,6 +128,8 @@ class CookieTossed(ContractError):
     )
 
 
+JSON = "application/json"
+JSON_AND_ITS_PAGE = (JSONRenderer, BrowsableAPIRenderer)
 STORE_ERRORS = (RedisError, OperationalError, InterfaceError)
 
 # DRF's own refusals, in the contract's words. All others keep their status and get "invalid".
@@ -159,8 +164,17 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
         response["WWW-Authenticate"] = challenge
     if (wait := getattr(exception, "wait", None)) is not None:
         response["Retry-After"] = str(wait)
+    # Surprise: a 404 without instructions may be cached, and served to the next user.
+    add_never_cache_headers(response)
+    answer_as_json(context["request"])
     log(exception, context)
     return response
+
+
+def answer_as_json(request: Request) -> None:
+    """Refuse in the one form, also where the answer would have been YAML or a page of its own."""
+    if not isinstance(getattr(request, "accepted_renderer", None), JSON_AND_ITS_PAGE):
+        request.accepted_renderer, request.accepted_media_type = JSONRenderer(), JSON
 
 
 def body(exception: exceptions.APIException) -> dict[str, Any]:
