@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponseBase
 from accounts.contract.errors import CookieTossed
 from accounts.middleware import plain_error
 
+MOST_COOKIES = 1000  # browsers keep 50 to 200 for a site
 UNPRINTABLE = re.compile(r"[^\x21-\x7e]+")
 
 
@@ -26,16 +27,20 @@ class CookieTossingMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if is_tossed(request.META.get("HTTP_COOKIE", "")):
-            return plain_error(request, CookieTossed("one of our cookies twice, or in disguise"))
+            return plain_error(request, CookieTossed("our cookies twice, in disguise, or too many"))
         return self.get_response(request)
 
 
 def is_tossed(header: str) -> bool:
     """Is one of our cookies in this header more than once, or under a name in disguise?
 
+    Or can nobody say, because there are more cookies than a browser keeps.
+
     Threat: to a browser, an en quad before `__Host-` makes it another prefix, so that any
     sibling may set the cookie; Django strips the name of all Unicode's white space.
     """
+    if header.count(";") > MOST_COOKIES:
+        return True
     sent = [chunk.partition("=")[0].strip(" \t") for chunk in header.split(";")]
     # Not by Django's own `strip`: what has been decoded otherwise must be recognised as well.
     names = [UNPRINTABLE.sub("", name) for name in sent]

@@ -119,12 +119,12 @@ class TokenTwice(ContractError):
 
 
 class CookieTossed(ContractError):
-    """A cookie of ours came twice, so that nobody can tell which one is real."""
+    """A cookie of ours came twice, or in disguise: nobody can tell which one is real."""
 
     status_code = status.HTTP_400_BAD_REQUEST
     default_code = "invalid"
     default_detail = (
-        "A cookie of this site came twice. Delete the cookies of this site and log in again."
+        "This site's cookies came more than once. Delete the cookies of this site and log in again."
     )
 
 

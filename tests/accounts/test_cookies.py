@@ -21,6 +21,8 @@ HEADERS: dict[str, tuple[str, bool]] = {
     "without spaces": (f"{SESSION}=a;{SESSION}=b", True),
     "an en quad, as WSGI passes it on": (f"\xe2\x80\x80{SESSION}=a", True),
     "an en quad, decoded": (f"\u2000{SESSION}=a", True),
+    "as many as a browser keeps": ("".join(f"c{i}=1; " for i in range(900)), False),
+    "more than any browser keeps": ("".join(f"c{i}=1; " for i in range(1100)), True),
     "a vertical tab": (f"\v{SESSION}=a", True),
     "a next line, as WSGI passes it on": (f"{SESSION}\xc2\x85=a", True),
 }
