@@ -8,7 +8,7 @@ IN_ENVIRONMENT := $(PYTHON) -m authdemo.bootstrap tests/requirements.txt
 PRODUCTION = ENV_FILE=/dev/null VAR_DIR=$$(mktemp -d) DEBUG=0 LAB=0 HTTPS=1 COOKIE_SECURE=1 \
 	ALLOWED_HOSTS=www.example.com REDIS_URL=redis://redis:6379/0
 
-.PHONY: help run test races check doctor clean
+.PHONY: help run test races fuzz check doctor clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,10 @@ races: ## the races at their full count: 100 trials each, about a quarter of an 
 	RACE_TRIALS=100 $(IN_ENVIRONMENT) -m pytest $(RACES)
 	RACE_TRIALS=100 $(IN_ENVIRONMENT) -m pytest --postgres $(RACES)
 
+fuzz: ## what /api/schema/ allows and forbids, drawn at random: 500 cases for each call
+	FUZZ_EXAMPLES=500 $(IN_ENVIRONMENT) -m pytest tests/test_schema.py --timeout=1800 $(ARGS)
+	FUZZ_EXAMPLES=500 $(IN_ENVIRONMENT) -m pytest --postgres tests/test_schema.py --timeout=1800 $(ARGS)
+
 check: ## style, types, migrations, and the system checks of production
 	$(IN_ENVIRONMENT) -m ruff check
 	$(IN_ENVIRONMENT) -m ruff format --check
@@ -36,5 +40,5 @@ doctor: ## say what is wrong with this installation, and what mends it
 	@$(PYTHON) -m authdemo.bootstrap requirements.txt manage.py doctor
 
 clean: ## remove the environment and all caches; your data in var/ are kept
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache htmlcov test-results .coverage
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis htmlcov test-results .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -3,18 +3,21 @@
 from django.db import connection
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
 from django_redis import get_redis_connection
 
 from accounts.contract.errors import STORE_ERRORS
 
 
 @never_cache
+@require_safe
 def healthz(request: HttpRequest) -> JsonResponse:
     """200 while the process answers. Stores are not asked: a restart would not mend them."""
     return JsonResponse({"status": "ok"})
 
 
 @never_cache
+@require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
     """200 when database and Redis answer, else 503 with the name of what does not."""
     away = []

@@ -314,7 +314,8 @@ class DevicesPage(PersonalPage):
 
     def post(self, request: HttpRequest) -> HttpResponseBase:
         device = request.POST.get("device", "")
-        if not device:
+        # Asked for by name: a body that could not be read must not end every login.
+        if "everywhere" in request.POST:
             lifecycle.log_out_everywhere(request, self.flow, self.user)
             return self.say_goodbye("You are logged out everywhere.")
         row = next((row for row in self.rows() if row.device.id == device), None)
@@ -337,6 +338,15 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     failed = errors.CsrfFailed(reason)
     errors.log(failed, {"request": request})
     return answer_refusal(request, failed.status_code, errors.body(failed), page="403_csrf")
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """`handler400`: the request cannot be read, or is larger than any form here.
+
+    Surprise: Django's own runs the CSRF check once more, which reads the form once more: a 500.
+    """
+    answer = {"detail": "This request cannot be read.", "code": "invalid"}
+    return answer_refusal(request, 400, answer)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

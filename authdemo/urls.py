@@ -1,5 +1,7 @@
 """Where is everything? The contract of both flows, their pages, and what stands beside them."""
 
+from typing import Any
+
 from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
@@ -15,6 +17,9 @@ from jwt_api.views import JwksView
 from sessions_api import urls as sessions_api
 from sessions_api.pages import LogoutPage
 
+# Their answers have formats of their own, which cannot say what DRF would say to OPTIONS.
+ONLY_GET: Any = {"http_method_names": ["get", "head"]}
+
 urlpatterns = [
     path("", HomePage.as_view(), name="home"),
     path("sessions/", include(sessions_api.page_urls)),
@@ -22,8 +27,10 @@ urlpatterns = [
     path("api/sessions/", include(sessions_api.api_urls)),
     path("api/jwt/", include(jwt_api.api_urls)),
     path("api/csrf/", CsrfView.as_view(), name="csrf"),
-    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+    path("api/schema/", SpectacularAPIView.as_view(**ONLY_GET), name="schema"),
+    path(
+        "api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema", **ONLY_GET), name="docs"
+    ),
     path(".well-known/jwks.json", JwksView.as_view(), name="jwks"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
@@ -38,6 +45,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
 ]
 
+handler400 = "accounts.pages.bad_request"
 handler404 = "accounts.pages.not_found"
 handler500 = "accounts.pages.server_error"
 

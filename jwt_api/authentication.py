@@ -3,13 +3,16 @@
 No SQL, no Redis: one signature. Its twin is `sessions_api.authentication`.
 """
 
+from collections.abc import Iterable
+
+from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.request import Request
 from rest_framework_simplejwt.exceptions import ExpiredTokenError, TokenError
 
-from accounts.contract.errors import CredentialExpired, CredentialInvalid
+from accounts.contract.errors import CredentialExpired, CredentialInvalid, TokenTwice
 from accounts.contract.flow import Presented
 from accounts.models import User
 from jwt_api.tokens import AccessToken
@@ -28,6 +31,8 @@ class Authentication(BaseAuthentication):
             return None
         if len(rest) != 1:
             raise CredentialInvalid("malformed Authorization header")
+        if "access_token" in {*request.query_params, *_form_of(request)}:
+            raise TokenTwice("Authorization header and another method")
         token = read_access_token(rest[0])
         presented = Presented(
             flow="jwt",
@@ -49,6 +54,11 @@ class Authentication(BaseAuthentication):
         return 'Bearer realm="authdemo"'
 
 
+def _form_of(request: Request) -> Iterable[str]:
+    """The fields of a page's form. The API, which has a parser, answers 415 to any form."""
+    return () if request.parsers else request._request.POST
+
+
 def read_access_token(text: bytes) -> AccessToken:
     """The token, if every check passes; raises `CredentialExpired` or `CredentialInvalid`."""
     try:
@@ -63,12 +73,23 @@ class AuthenticationScheme(OpenApiAuthenticationExtension):
     """What `/api/schema/` says of this flow's credential."""
 
     target_class = Authentication
-    name = "jwt"
+    name = ["jwt", "jwt-refresh"]
 
-    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
-        return {
+    def get_security_requirement(self, auto_schema: AutoSchema) -> dict[str, list[str]]:
+        by_cookie = getattr(auto_schema.view, "by_cookie", False)
+        return {"jwt-refresh": []} if by_cookie else {"jwt": []}
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> list[dict[str, str]]:
+        bearer = {
             "type": "http",
             "scheme": "bearer",
             "bearerFormat": "JWT",
             "description": "`credential.token` from `/api/jwt/login/` or `/api/jwt/refresh/`.",
         }
+        cookie = {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": settings.REFRESH_COOKIE_NAME,
+            "description": "Log in at `/api/jwt/login/`; only `refresh` and `logout` read it.",
+        }
+        return [bearer, cookie]

@@ -53,12 +53,13 @@ class AuthenticationScheme(OpenApiAuthenticationExtension):
     """What `/api/schema/` says of this flow's credential."""
 
     target_class = Authentication
-    name = "sessions"
+    name = ["sessions"]
 
-    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
-        return {
+    def get_security_definition(self, auto_schema: AutoSchema) -> list[dict[str, str]]:
+        cookie = {
             "type": "apiKey",
             "in": "cookie",
             "name": settings.SESSION_COOKIE_NAME,
             "description": "Log in at `/api/sessions/login/`; the browser does the rest.",
         }
+        return [cookie]

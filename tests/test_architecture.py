@@ -151,6 +151,31 @@ def test_what_serves_every_flow_asks_for_none_by_name(folder: str) -> None:
     assert asking == []
 
 
+STORAGE = re.compile(
+    r"localStorage|sessionStorage|indexedDB|cookieStore|\bcaches\b|document\.cookie"
+)
+
+
+def without_comments(path: Path) -> str:
+    return re.sub(r"/\*.*?\*/|(?<!:)//[^\n]*", "", path.read_text(), flags=re.DOTALL)
+
+
+def test_no_script_keeps_anything_where_it_could_be_read_tomorrow() -> None:  # R87
+    """`tests/browser/test_memory.py` looks into the browser."""
+    scripts = [*ROOT.glob("*/static/*/*.js"), *ROOT.glob("templates/**/*.js")]
+    found = {
+        name_of(path): set(STORAGE.findall(without_comments(path)))
+        for path in scripts
+        if STORAGE.search(without_comments(path))
+    }
+
+    assert len(scripts) >= 7
+    # The colour of the pages: a cookie that no server reads.
+    assert found == {"accounts/static/accounts/theme.js": {"document.cookie"}}
+    written = re.findall(r"document\.cookie = .(\w+)=", (ROOT / next(iter(found))).read_text())
+    assert set(written) == {"theme"}
+
+
 def views(patterns: list[URLPattern | URLResolver], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for pattern in patterns:
         route = prefix + str(pattern.pattern)

@@ -5,8 +5,11 @@ from typing import Any
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import Error, InterfaceError, OperationalError
 from django.http import Http404
+from django.utils.cache import add_never_cache_headers
 from redis.exceptions import RedisError
 from rest_framework import exceptions, status
+from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
@@ -106,6 +109,26 @@ class BodyTooLarge(ContractError):
     default_detail = "The body is too large."
 
 
+class TokenTwice(ContractError):
+    """The access token came in the header and in a second way as well (RFC 6750, section 2)."""
+
+    status_code = status.HTTP_400_BAD_REQUEST
+    default_code = "invalid"
+    default_detail = "Send the access token in the Authorization header, and nowhere else."
+
+
+class CookieTossed(ContractError):
+    """A cookie of ours came twice, or in disguise: nobody can tell which one is real."""
+
+    status_code = status.HTTP_400_BAD_REQUEST
+    default_code = "invalid"
+    default_detail = (
+        "This site's cookies came more than once. Delete the cookies of this site and log in again."
+    )
+
+
+JSON = "application/json"
+JSON_AND_ITS_PAGE = (JSONRenderer, BrowsableAPIRenderer)
 STORE_ERRORS = (RedisError, OperationalError, InterfaceError)
 
 # DRF's own refusals, in the contract's words. All others keep their status and get "invalid".
@@ -140,8 +163,17 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
         response["WWW-Authenticate"] = challenge
     if (wait := getattr(exception, "wait", None)) is not None:
         response["Retry-After"] = str(wait)
+    # Surprise: a 404 without instructions may be cached, and served to the next user.
+    add_never_cache_headers(response)
+    answer_as_json(context["request"])
     log(exception, context)
     return response
+
+
+def answer_as_json(request: Request) -> None:
+    """Refuse in the one form, also where the answer would have been YAML or a page of its own."""
+    if not isinstance(getattr(request, "accepted_renderer", None), JSON_AND_ITS_PAGE):
+        request.accepted_renderer, request.accepted_media_type = JSONRenderer(), JSON
 
 
 def body(exception: exceptions.APIException) -> dict[str, Any]:

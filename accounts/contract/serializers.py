@@ -7,14 +7,40 @@ from rest_framework import serializers
 from accounts.contract.flow import Device
 from accounts.models import User
 
+# What `str.strip` takes for white space, written out: JSON Schema's `\s` is another set.
+SPACE = r"\t-\r\x1c- \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+
 
 class StrictCharField(serializers.CharField):
-    """A string that must come as a JSON string: 17 or true is not quietly made one."""
+    """A string that must come as a JSON string: 17 or true is not quietly made one.
+
+    What it takes is what `/api/schema/` says: `max_length` characters as they were sent, none
+    of them a NUL, and one at least that is not trimmed away, unless it may be blank.
+    """
+
+    @property
+    def pattern(self) -> str:
+        """The characters, for JSON Schema."""
+        if self.allow_blank:
+            return r"^[^\x00]*$"
+        if not self.trim_whitespace:
+            return r"^[^\x00]+$"
+        return rf"^[^\x00]*[^\x00{SPACE}][^\x00]*$"
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
             self.fail("invalid")
+        if self.max_length is not None and len(data) > self.max_length:
+            self.fail("max_length", max_length=self.max_length)
         return super().to_internal_value(data)
+
+
+class NewPasswordField(StrictCharField):
+    """A password that Django's validators judge afterwards; see `NewPasswordFieldSchema`."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        style = {"input_type": "password"}
+        super().__init__(max_length=1024, trim_whitespace=False, style=style, **kwargs)
 
 
 class LoginSerializer(serializers.Serializer):
@@ -32,21 +58,26 @@ class PasswordSerializer(serializers.Serializer):
     current_password = StrictCharField(
         max_length=1024, trim_whitespace=False, style={"input_type": "password"}
     )
-    new_password = StrictCharField(
-        max_length=1024, trim_whitespace=False, style={"input_type": "password"}
-    )
+    new_password = NewPasswordField()
+
+
+class NameSerializer(serializers.Serializer):
+    """`{"display_name"}`: the one thing about themselves that a user can change here."""
+
+    display_name = StrictCharField(max_length=80, allow_blank=True)
 
 
 class ProfileSerializer(serializers.ModelSerializer):
-    """The full profile, from the database. Only `display_name` can be changed."""
+    """The full profile, from the database."""
 
-    display_name = StrictCharField(max_length=80, allow_blank=True)
+    # An `EmailField` would promise an address, and not everybody has given one.
+    email = serializers.CharField(read_only=True)
     roles = serializers.ListField(child=serializers.CharField(), read_only=True)
 
     class Meta:
         model = User
         fields = ["id", "username", "display_name", "email", "roles", "date_joined", "last_login"]
-        read_only_fields = ["id", "username", "email", "date_joined", "last_login"]
+        read_only_fields = fields
 
 
 class CredentialSerializer(serializers.Serializer):

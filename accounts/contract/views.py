@@ -9,11 +9,11 @@ from django.middleware.csrf import get_token
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from django.views.decorators.vary import vary_on_headers
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import APIException, NotFound, ValidationError
-from rest_framework.permissions import AllowAny
+from rest_framework.permissions import SAFE_METHODS, AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -29,11 +29,14 @@ from accounts.contract.serializers import (
     DeviceSerializer,
     LoginAnswerSerializer,
     LoginSerializer,
+    NameSerializer,
     PasswordSerializer,
     ProfileSerializer,
     WhoamiSerializer,
 )
 from accounts.models import User
+
+DEVICE = "^[-a-zA-Z0-9_]+$"  # Django's `slug`, in contract/urls.py
 
 
 # Surprise: DRF's exception handler rolls back every ATOMIC_REQUESTS transaction, so a revocation
@@ -45,6 +48,22 @@ class ContractView(APIView):
     """A call of the contract; answers for the flow that it is mounted with."""
 
     flow: Flow = None  # type: ignore[assignment]  # given to as_view
+
+    # For the schema: what else a call may answer, and where its credential is.
+    refusals: tuple[str, ...] = ("401", "503")
+    by_cookie = False
+    credential_is_optional = False
+    sets_cookie = False
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        if request.method not in self.allowed_methods:
+            # Before anything is asked: nobody needs a credential to be told what a call is not for.
+            self.http_method_not_allowed(request)
+        super().initial(request, *args, **kwargs)
+        if request.method not in SAFE_METHODS:
+            # Threat: any site can send a form, or text/plain, without asking first (CORS). DRF
+            # looks at the type of a body only where a call reads it, and logout reads none.
+            _ = request.data
 
     def get_authenticators(self) -> list[BaseAuthentication]:
         return [self.flow.authentication()]
@@ -81,13 +100,15 @@ class CookieAuthorityView(ContractView):
     """
 
     permission_classes = [AllowAny]
+    by_cookie = True
+    credential_is_optional = True
+    sets_cookie = True
 
     def get_authenticators(self) -> list[BaseAuthentication]:
         return []
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+    def perform_authentication(self, request: Request) -> None:
         enforce_csrf(request._request)
-        super().initial(request, *args, **kwargs)
 
 
 class LoginView(CookieAuthorityView):
@@ -96,6 +117,8 @@ class LoginView(CookieAuthorityView):
     The answer carries your profile and your credential. What must stay secret goes
     into an HttpOnly cookie.
     """
+
+    refusals = ("401", "429", "503")
 
     @extend_schema(request=LoginSerializer, responses=LoginAnswerSerializer)
     def post(self, request: Request) -> Response:
@@ -115,6 +138,8 @@ class RefreshView(CookieAuthorityView):
 
     Idle time starts again; the absolute end of your login stays where it is.
     """
+
+    credential_is_optional = False
 
     @extend_schema(request=None, responses=CredentialAnswerSerializer)
     def post(self, request: Request) -> Response:
@@ -136,10 +161,10 @@ class MeView(ContractView):
     def get(self, request: Request) -> Response:
         return Response(ProfileSerializer(self.current_user()).data)
 
-    @extend_schema(request=ProfileSerializer, responses=ProfileSerializer)
+    @extend_schema(request=NameSerializer, responses=ProfileSerializer)
     def patch(self, request: Request) -> Response:
         user = self.current_user()
-        values = ProfileSerializer(user, data=request.data)
+        values = NameSerializer(data=request.data)
         values.is_valid(raise_exception=True)
         user.display_name = values.validated_data["display_name"]
         user.save(update_fields=["display_name"])
@@ -159,7 +184,11 @@ class DevicesView(ContractView):
 class DeviceView(ContractView):
     """One of the places where you are logged in. `DELETE` ends it."""
 
-    @extend_schema(responses={204: None})
+    @extend_schema(
+        request=None,
+        responses={204: None},
+        parameters=[OpenApiParameter("device", str, OpenApiParameter.PATH, pattern=DEVICE)],
+    )
     def delete(self, request: Request, device: str) -> Response:
         user = self.current_user()
         if not lifecycle.end_device(request._request, user, device):
@@ -169,6 +198,9 @@ class DeviceView(ContractView):
 
 class PasswordView(ContractView):
     """Change your password. This device goes on; every other one ends, in both flows."""
+
+    refusals = ("401", "429", "503")
+    sets_cookie = True
 
     @extend_schema(request=PasswordSerializer, responses=CredentialAnswerSerializer)
     def post(self, request: Request) -> Response:
@@ -192,6 +224,8 @@ class PasswordView(ContractView):
 class LogoutView(CookieAuthorityView):
     """End this login. Answers 204 also when it was over already."""
 
+    refusals = ("503",)
+
     @extend_schema(request=None, responses={204: None})
     def post(self, request: Request) -> Response:
         lifecycle.log_out(request._request, self.flow)
@@ -202,6 +236,8 @@ class LogoutView(CookieAuthorityView):
 
 class LogoutAllView(ContractView):
     """End every login that you have, in both flows, this one included."""
+
+    sets_cookie = True
 
     @extend_schema(request=None, responses={204: None})
     def post(self, request: Request) -> Response:

@@ -59,7 +59,7 @@ def assert_refused(
 
 
 def assert_challenge(response: httpx.Response, code: str) -> None:
-    """RFC 6750, section 3: a request without a credential is told the scheme and no error."""
+    """R92; RFC 6750, section 3: a request without a credential is told the scheme and no error."""
     challenge = response.headers["www-authenticate"]
     scheme = registered(response.request.url.path.split("/")[2]).scheme
     assert challenge.startswith(f"{scheme} realm=")

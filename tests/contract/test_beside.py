@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from accounts.client import FlowClient
+from lab.differences import difference
 from tests.contract.answers import set_cookies
 from tests.contract.calls import CALLS, Call
 from tests.contract.people import Enter, Person
@@ -47,10 +48,17 @@ def test_the_schema_knows_every_call(schema: dict[str, Any], flow: str, call: Ca
     operation = schema["paths"][f"/api/{flow}/{call.path}"][call.method.lower()]
     answers = operation["responses"]
     assert str(call.success) in answers
-    assert {"400", "401", "403", "429", "503"} <= answers.keys()
-    reference = answers["401"]["content"]["application/json"]["schema"]["$ref"]
-    error = schema["components"]["schemas"][reference.rpartition("/")[2]]
-    assert set(error["required"]) == {"detail", "code"}
+    assert {"400", "405", "406", "503"} <= answers.keys()
+    assert ("429" in answers) == (call.name in ("login", "password"))
+    checked = call.method != "GET" and (call.by_cookie or difference("csrf_on_bearer_calls", flow))
+    assert ("403" in answers) == checked
+    assert any("csrf" in needed for needed in operation["security"]) == checked
+    for refusal in (answer for status, answer in answers.items() if status >= "400"):
+        reference = refusal["content"]["application/json"]["schema"]["$ref"]
+        error = schema["components"]["schemas"][reference.rpartition("/")[2]]
+        assert set(error["required"]) == {"detail", "code"}
+    assert "WWW-Authenticate" in answers.get("401", {"headers": "WWW-Authenticate"})["headers"]
+    assert "Retry-After" in answers["503"]["headers"]
 
 
 def test_the_schema_is_the_same_for_every_flow(

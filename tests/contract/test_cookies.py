@@ -81,7 +81,7 @@ def test_no_answer_shows_a_secret(enter: Enter, ada: Person, call: Call, new_pas
 
 @pytest.mark.parametrize("call", CALLS, ids=str)
 @pytest.mark.parametrize("logged_in", [True, False], ids=["logged in", "nobody"])
-def test_no_answer_may_be_kept_by_a_cache(
+def test_no_answer_may_be_kept_by_a_cache(  # R84, A62
     enter: Enter, guest: FlowClient, ada: Person, call: Call, logged_in: bool, new_password: str
 ) -> None:
     client = {True: enter(ada), False: guest}[logged_in]

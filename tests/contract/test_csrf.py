@@ -1,4 +1,7 @@
-"""Can another site act in a visitor's name? Not where the authority is a cookie."""
+"""Can another site act in a visitor's name? Not where the authority is a cookie.
+
+R80, R81; A47 to A49.
+"""
 
 import pytest
 
@@ -54,7 +57,7 @@ def test_other_unsafe_calls_need_it_where_the_credential_is_a_cookie(
 
 
 def test_login_is_checked_before_anything_is_tried(guest: FlowClient, ada: Person) -> None:
-    """Threat: login CSRF. The victim works on in the attacker's account without knowing."""
+    """R81, A49: login CSRF. The victim works on in the attacker's account without knowing."""
     body = {"username": ada.username, "password": ada.password}
     response = guest.send("POST", "login/", body, headers={"X-CSRFToken": ""})
     assert_refused(response, 403, "csrf_failed")

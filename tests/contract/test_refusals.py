@@ -1,4 +1,7 @@
-"""What is not a credential here? Another flow's, another place's, another scheme's."""
+"""What is not a credential here? Another flow's, another place's, another scheme's.
+
+R53, R72, R92.
+"""
 
 from base64 import b64encode
 
@@ -53,7 +56,7 @@ def test_the_other_flows_credential_refreshes_nothing(
     assert_refused(foreign.send("POST", "refresh/"), 401, "not_authenticated")
 
 
-def test_both_at_once_act_each_as_its_own(
+def test_both_at_once_act_each_as_its_own(  # A54
     enter: Enter, guest: FlowClient, ada: Person, mallory: Person, other_flow: str
 ) -> None:
     mine, hers = enter(ada), enter(mallory, other_flow)
@@ -82,7 +85,7 @@ def test_a_credential_text_opens_nothing_in_another_place(
 def test_a_credential_in_the_url_or_the_body_is_ignored(
     enter: Enter, guest: FlowClient, ada: Person, name: str
 ) -> None:
-    """Threat: URLs end up in logs, histories and Referer headers (RFC 9700, section 4.3.2)."""
+    """R93, A53: URLs end up in logs, histories and Referer headers (RFC 9700, section 4.3.2)."""
     client = enter(ada)
     for text in filter(None, [secret_of(client), client.token]):
         asked = guest.send("GET", "whoami/", params={name: text})
@@ -92,7 +95,9 @@ def test_a_credential_in_the_url_or_the_body_is_ignored(
 
 
 @pytest.mark.parametrize("call", PERSONAL, ids=str)
-def test_http_basic_is_refused_everywhere(guest: FlowClient, ada: Person, call: Call) -> None:
+def test_http_basic_is_refused_everywhere(  # R73
+    guest: FlowClient, ada: Person, call: Call
+) -> None:
     pair = b64encode(f"{ada.username}:{ada.password}".encode()).decode()
     headers = {"Authorization": f"Basic {pair}"}
     response = call.send(guest, ada, device="AAAAAAAAAAA", headers=headers)
@@ -104,7 +109,9 @@ def test_http_basic_is_refused_everywhere(guest: FlowClient, ada: Person, call: 
     ("path", "method"),
     [(path, method) for path, methods in WRONG_METHODS.items() for method in methods],
 )
-def test_a_wrong_method_does_nothing(enter: Enter, ada: Person, path: str, method: str) -> None:
+def test_a_wrong_method_does_nothing(  # R79, A52
+    enter: Enter, ada: Person, path: str, method: str
+) -> None:
     client = enter(ada)
     response = client.send(method, path)
     assert_refused(response, 405, "invalid")
@@ -126,7 +133,7 @@ def test_a_wrong_method_does_nothing(enter: Enter, ada: Person, path: str, metho
 def test_a_body_that_is_not_called_json_is_refused(
     enter: Enter, ada: Person, name: str, content_type: str
 ) -> None:
-    """Threat: a form or text/plain can be sent by any site without asking first (CORS)."""
+    """R82, A50: a form or text/plain can be sent by any site without asking first (CORS)."""
     client = enter(ada)
     response = BY_NAME[name].send(client, ada, headers={"Content-Type": content_type})
     assert_refused(response, 415, "invalid")
