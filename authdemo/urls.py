@@ -36,6 +36,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
 ]
 
+handler400 = "accounts.pages.bad_request"
 handler404 = "accounts.pages.not_found"
 handler500 = "accounts.pages.server_error"
 

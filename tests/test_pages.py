@@ -166,7 +166,7 @@ def test_a_store_that_is_away_is_a_503_that_keeps_the_cookies(
     assert not any(cookie["max-age"] == 0 for cookie in answer.cookies.values())
 
 
-@pytest.mark.parametrize("name", ["403_csrf", "404", "429", "500", "503"])
+@pytest.mark.parametrize("name", ["400", "403_csrf", "404", "429", "500", "503"])
 def test_error_pages_need_no_store(name: str, django_db_blocker) -> None:
     with django_db_blocker.block():
         page = render_to_string(f"errors/{name}.html", {"wait": 7}, RequestFactory().get("/"))
