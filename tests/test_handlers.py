@@ -46,7 +46,7 @@ def test_a_charset_of_the_senders_choice_breaks_nothing(
 
 
 def test_a_charset_breaks_nothing_over_asgi_either() -> None:
-    transport = httpx.ASGITransport(app=Utf8ASGIHandler())
+    transport = httpx.ASGITransport(app=Utf8ASGIHandler())  # type: ignore[arg-type]
 
     async def ask() -> int:
         async with httpx.AsyncClient(base_url="http://127.0.0.1", transport=transport) as client:

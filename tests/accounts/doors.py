@@ -21,7 +21,6 @@ from authdemo import urls
 
 # `ROOT_URLCONF` of the tests that try Django's own admin login as well.
 urlpatterns = [*urls.urlpatterns, path("stock-admin/", admin.site.urls)]
-handler400, handler404, handler500 = urls.handler400, urls.handler404, urls.handler500
 
 RUNS: list[str] = []
 

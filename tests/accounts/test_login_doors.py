@@ -95,8 +95,8 @@ def assert_asks_to_wait(response: Any) -> None:
 def test_the_admin_has_no_door_of_its_own(client: Client, victim: User, hashed: list[str]) -> None:
     answer = client.get("/admin/", follow=True)
     assert unquote(answer.redirect_chain[-1][0]) == ADMIN.path
-    answer = as_form({"username": "ada", "password": "ada-demo-password"})
-    answer = client.generic("POST", "/admin/login/", *answer)
+    form = as_form({"username": "ada", "password": "ada-demo-password"})
+    answer = client.generic("POST", "/admin/login/", *form)
     assert (answer.status_code, hashed) == (302, [])
 
 
@@ -417,8 +417,11 @@ def test_what_is_no_form_is_refused_before_it_is_hashed(
 
 
 @pytest.mark.once
-def test_what_is_no_form_does_not_break_the_csrf_check(victim: User, hashed: list[str]) -> None:
-    """Surprise: the check reads the form, before any view does."""
+def test_what_is_no_form_does_not_break_the_csrf_check(
+    victim: User, hashed: list[str], settings: Settings
+) -> None:
+    """Surprise: the check reads the form before any view, and before Django's own 400 page."""
+    settings.ROOT_URLCONF = "authdemo.urls"
     for name, (body, content_type) in BODIES.items():
         client = Client(enforce_csrf_checks=True, raise_request_exception=False)
         client.get(ADMIN.path)
