@@ -2,16 +2,17 @@
 PYTHON ?= python3
 # Extra arguments for pytest, for example: make test ARGS="-k refresh"
 ARGS ?=
-RACES = tests/jwt_api/test_races.py tests/sessions_api/test_races.py
+RACES = tests/jwt_api/test_races.py tests/sessions_api/test_races.py \
+	tests/accounts/test_login_doors.py
 IN_ENVIRONMENT := $(PYTHON) -m authdemo.bootstrap tests/requirements.txt
 # What `check --deploy` looks at: production settings, nothing of this checkout's own.
 PRODUCTION = ENV_FILE=/dev/null VAR_DIR=$$(mktemp -d) DEBUG=0 LAB=0 HTTPS=1 COOKIE_SECURE=1 \
 	ALLOWED_HOSTS=www.example.com REDIS_URL=redis://redis:6379/0
 
-.PHONY: help run test races fuzz check doctor clean
+.PHONY: help run test races fuzz login-times defences check doctor clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## set up and serve on http://127.0.0.1:8000 (another port: PORT=8001 make run)
 	@$(PYTHON) manage.py demo
@@ -27,6 +28,12 @@ races: ## the races at their full count: 100 trials each, about a quarter of an 
 fuzz: ## what /api/schema/ allows and forbids, drawn at random: 500 cases for each call
 	FUZZ_EXAMPLES=500 $(IN_ENVIRONMENT) -m pytest tests/test_schema.py --timeout=1800 $(ARGS)
 	FUZZ_EXAMPLES=500 $(IN_ENVIRONMENT) -m pytest --postgres tests/test_schema.py --timeout=1800 $(ARGS)
+
+login-times: ## how long failed logins take, by what is wrong with them: a few minutes
+	$(IN_ENVIRONMENT) -m pytest -q tests/login_times.py $(ARGS)
+
+defences: ## take each defence out, and see a test go red: about ten minutes
+	$(IN_ENVIRONMENT) -m tests.defences
 
 check: ## style, types, migrations, and the system checks of production
 	$(IN_ENVIRONMENT) -m ruff check

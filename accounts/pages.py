@@ -34,6 +34,7 @@ from accounts import lifecycle
 from accounts.contract import errors
 from accounts.contract.flow import Device, Flow, Presented
 from accounts.contract.registry import flows
+from accounts.known_devices import remember_device
 from accounts.middleware import answer_refusal
 from accounts.models import AuthEvent, User
 
@@ -164,7 +165,7 @@ class LoginPage(FlowPage):
         try:
             user = lifecycle.prove_password(request, flow=self.flow.key, **form.cleaned_data)
         except errors.Throttled as refusal:
-            form.add_error(None, f"Too many attempts. Try again in {refusal.wait} seconds.")
+            form.add_error(None, str(refusal.detail))
             response = self.again(form, status=refusal.status_code)
             response["Retry-After"] = str(refusal.wait)
             return response
@@ -174,6 +175,7 @@ class LoginPage(FlowPage):
         credential = lifecycle.log_in(request, self.flow, user)
         response = redirect(self.destination())
         self.flow.deliver(response, credential)
+        remember_device(response, user.username)
         return response
 
     def again(self, form: LoginForm, status: int = 200) -> HttpResponse:

@@ -4,8 +4,10 @@ DRF's throttles are not used: they read, decide and write in separate steps, and
 let 40 of 40 concurrent logins through a limit of 5. `INCR` cannot be overtaken.
 """
 
+import time
 from dataclasses import dataclass
 from hashlib import sha256
+from math import ceil
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -13,6 +15,9 @@ from django_redis import get_redis_connection
 
 from accounts.client_info import client_network
 from accounts.contract.errors import STORE_ERRORS, StoreUnavailable, Throttled
+from accounts.known_devices import known_device
+
+KNOWN_DEVICES_AT_ONCE = 10
 
 
 @dataclass(frozen=True)
@@ -23,53 +28,86 @@ class Limit:
     most: int
 
 
-def limits(request: HttpRequest | None, username: str) -> list[Limit]:
-    """The counters that a login attempt moves: its account's and its network's.
+@dataclass(frozen=True)
+class Claim:
+    """One attempt on one counter. `until` is when its window ends, in seconds of this process."""
 
-    The account's name is digested: user names do not belong into key listings.
+    key: str
+    until: float
+
+
+def limits(request: HttpRequest | None, username: str) -> list[Limit]:
+    """The counters that a login attempt moves, its sender's own one first.
+
+    From a browser that the account knows: the browser's, then that of all browsers that the
+    account knows. From anywhere else: the network's, then the account's.
     """
-    account = sha256(username.strip().casefold().encode(errors="replace")).hexdigest()[:32]
+    account = _digest(username.strip().casefold())
+    device = known_device(request, username) if request is not None else None
+    if device is not None:
+        # Not the network's: an office, or a city behind its carrier's NAT, shares one address with
+        # whoever tries passwords there, and would be locked out with them. Nothing is lost by
+        # that: many accounts cannot be tried with a cookie that is good for one.
+        return [
+            Limit(f"login-limit:device:{_digest(device)}", settings.LOGIN_LIMIT_ACCOUNT),
+            # Threat: who once had the password can have logged in a thousand times and kept a
+            # thousand cookies, to guess the next password with as many budgets.
+            Limit(
+                f"login-limit:devices:{account}",
+                settings.LOGIN_LIMIT_ACCOUNT * KNOWN_DEVICES_AT_ONCE,
+            ),
+        ]
     found = [Limit(f"login-limit:account:{account}", settings.LOGIN_LIMIT_ACCOUNT)]
     if request is not None:
-        network = sha256(client_network(request).encode()).hexdigest()[:32]
-        found.append(Limit(f"login-limit:network:{network}", settings.LOGIN_LIMIT_NETWORK))
+        network = _digest(client_network(request))
+        found.insert(0, Limit(f"login-limit:network:{network}", settings.LOGIN_LIMIT_NETWORK))
     return found
 
 
-def claim_attempt(request: HttpRequest | None, username: str) -> None:
-    """Count one attempt against every limit, or raise `Throttled` with the seconds to wait.
+def claim_attempt(request: HttpRequest | None, username: str) -> list[Claim]:
+    """Count one attempt and say where, or raise `Throttled` with the seconds to wait.
 
     Raises `StoreUnavailable` when Redis cannot count: without a count no password is tried.
     """
-    counters = limits(request, username)
+    # Threat: counted in one go, the refused attempts of one network would go on to use up those of
+    # any number of accounts, and one copied cookie those of all known browsers. So the sender's own
+    # counter comes first, and whom it refuses moves no other.
+    return [_count(limit) for limit in limits(request, username)]
+
+
+def _count(limit: Limit) -> Claim:
+    asked = time.monotonic()
     try:
         pipeline = get_redis_connection("auth").pipeline()
-        for limit in counters:
-            # SET NX first, so that a counter never exists without its end. (EXPIRE NX needs
-            # Redis 7, and the bundled server is 6.2.)
-            pipeline.set(limit.key, 0, nx=True, ex=settings.LOGIN_LIMIT_SECONDS)
-            pipeline.incr(limit.key)
-            pipeline.ttl(limit.key)
-        answers = pipeline.execute()
+        # SET NX first, so that a counter never exists without its end; and the end stays where it
+        # is, however often is tried meanwhile. (EXPIRE NX needs Redis 7; the bundled one is 6.2.)
+        pipeline.set(limit.key, 0, nx=True, ex=settings.LOGIN_LIMIT_SECONDS)
+        pipeline.incr(limit.key)
+        pipeline.pttl(limit.key)
+        _, count, milliseconds = pipeline.execute()
     except STORE_ERRORS as error:
         raise StoreUnavailable("login limits") from error
-    counts, waits = answers[1::3], answers[2::3]
-    over = [
-        wait
-        for limit, count, wait in zip(counters, counts, waits, strict=True)
-        if count > limit.most
-    ]
-    if over:
-        raise Throttled("login limit", retry_after=max(1, *over))
+    if count > limit.most:
+        raise Throttled("login limit", retry_after=max(1, ceil(milliseconds / 1000)))
+    return Claim(limit.key, asked + milliseconds / 1000)
 
 
-def give_back_attempt(request: HttpRequest | None, username: str) -> None:
-    """Take the attempt off the counters again: the password was right."""
+def give_back_attempt(claims: list[Claim]) -> None:
+    """Take an attempt off its counters again: the password was right."""
+    # Threat: given back after its window, it would be an attempt more in the next one. What is over
+    # before Redis can have answered is not given back; soon nobody counts it any more.
+    soon = time.monotonic() + settings.REDIS_TIMEOUT_SECONDS
     try:
         pipeline = get_redis_connection("auth").pipeline()
-        for limit in limits(request, username):
-            pipeline.set(limit.key, 1, nx=True, ex=settings.LOGIN_LIMIT_SECONDS)
-            pipeline.decr(limit.key)
+        for claim in claims:
+            if claim.until > soon:
+                pipeline.set(claim.key, 1, nx=True, ex=settings.LOGIN_LIMIT_SECONDS)
+                pipeline.decr(claim.key)
         pipeline.execute()
     except STORE_ERRORS as error:
         raise StoreUnavailable("login limits") from error
+
+
+def _digest(text: str) -> str:
+    """What stands for a name in a key: user names and addresses do not belong into key listings."""
+    return sha256(text.encode(errors="replace")).hexdigest()[:32]

@@ -2,12 +2,14 @@
 
 import os
 
-from django.core.asgi import get_asgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "authdemo.settings")
 
+from authdemo.handlers import Utf8ASGIHandler
 from authdemo.startup import refuse_insecure_configuration, start_redis
 
 start_redis()
-application = get_asgi_application()
+django.setup(set_prefix=False)
+application = Utf8ASGIHandler()
 refuse_insecure_configuration()

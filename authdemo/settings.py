@@ -160,7 +160,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "sessions_pages:login"
 LOGIN_REDIRECT_URL = "sessions_pages:profile"
 LOGOUT_REDIRECT_URL = "home"
-# attempts per window of seconds
+# attempts per window of seconds, counted in `accounts.throttling`
 LOGIN_LIMIT_ACCOUNT = env.int("LOGIN_LIMIT_ACCOUNT", default=10)
 LOGIN_LIMIT_NETWORK = env.int("LOGIN_LIMIT_NETWORK", default=100)
 LOGIN_LIMIT_SECONDS = env.int("LOGIN_LIMIT_SECONDS", default=300)
@@ -196,8 +196,9 @@ SESSION_IDLE_SECONDS = env.int("SESSION_IDLE_SECONDS", default=LIFETIMES["sessio
 ABSOLUTE_SECONDS = env.int("ABSOLUTE_SECONDS", default=LIFETIMES["absolute"])
 GRACE_SECONDS = env.int("GRACE_SECONDS", default=10)
 LEEWAY_SECONDS = env.int("LEEWAY_SECONDS", default=30)
+KNOWN_DEVICE_SECONDS = env.int("KNOWN_DEVICE_SECONDS", default=180 * DAY)
 
-# --- cookies: one decision for all three ----------------------------------------------------
+# --- cookies: one decision for all four ----------------------------------------------------
 # `__Host-` makes the browser refuse a cookie of this name that a sibling subdomain planted, and
 # costs the right to a Path narrower than "/" (ASVS 3.3.1). Chromium and Firefox accept it on
 # http://127.0.0.1 and http://localhost; Safari and LAN addresses need COOKIE_SECURE=0.
@@ -221,6 +222,10 @@ CSRF_FAILURE_VIEW = "accounts.pages.csrf_failure"
 REFRESH_COOKIE_NAME = f"{COOKIE_PREFIX}refresh"
 REFRESH_COOKIE_SECURE = COOKIE_SECURE
 REFRESH_COOKIE_SAMESITE: Literal["Strict"] = "Strict"
+
+KNOWN_DEVICE_COOKIE_NAME = f"{COOKIE_PREFIX}known-device"
+KNOWN_DEVICE_COOKIE_SECURE = COOKIE_SECURE
+KNOWN_DEVICE_COOKIE_SAMESITE: Literal["Strict"] = "Strict"
 
 MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
 

@@ -2,12 +2,14 @@
 
 import os
 
-from django.core.wsgi import get_wsgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "authdemo.settings")
 
+from authdemo.handlers import Utf8WSGIHandler
 from authdemo.startup import refuse_insecure_configuration, start_redis
 
 start_redis()
-application = get_wsgi_application()
+django.setup(set_prefix=False)
+application = Utf8WSGIHandler()
 refuse_insecure_configuration()

@@ -244,6 +244,155 @@ DEFENCES = (
         "tests/accounts/test_client_info.py tests/contract/test_throttling.py",
     ),
     Defence(
+        "login: an attempt is counted before it is hashed",
+        "accounts/backends.py",
+        "        claims = claim_attempt(request, username)\n",
+        "        claims: list = []\n",
+        "tests/accounts/test_login_doors.py -k at_every_door_reach",
+    ),
+    Defence(
+        "login: counting cannot be overtaken",
+        "accounts/throttling.py",
+        "        _, count, milliseconds = pipeline.execute()\n",
+        '        count = int(get_redis_connection("auth").get(limit.key) or 0) + 1\n'
+        "        milliseconds = pipeline.execute()[2]\n",
+        "tests/accounts/test_login_doors.py -k at_once",
+    ),
+    Defence(
+        "login: trying on does not move the window's end",
+        "accounts/throttling.py",
+        "    if count > limit.most:\n",
+        '    get_redis_connection("auth").expire(limit.key, settings.LOGIN_LIMIT_SECONDS)\n'
+        "    if count > limit.most:\n",
+        "tests/contract/test_throttling.py -k longer",
+    ),
+    Defence(
+        "login: who is refused moves no counter but its own",
+        "accounts/throttling.py",
+        "for limit in limits(request, username)]",
+        "for limit in reversed(limits(request, username))]",
+        "tests/contract/test_known_devices.py -k use",
+    ),
+    Defence(
+        "login: what is given back belongs to its window",
+        "accounts/throttling.py",
+        "            if claim.until > soon:\n",
+        "            if True:\n",
+        "tests/accounts/test_login_doors.py -k given_back",
+    ),
+    Defence(
+        "login: a known device has attempts of its own",
+        "accounts/throttling.py",
+        "    if device is not None:\n",
+        "    if device is None and not username:\n",
+        "tests/contract/test_known_devices.py",
+    ),
+    Defence(
+        "login: all known devices of an account have a limit together",
+        "accounts/throttling.py",
+        "settings.LOGIN_LIMIT_ACCOUNT * KNOWN_DEVICES_AT_ONCE,",
+        "settings.LOGIN_LIMIT_ACCOUNT * KNOWN_DEVICES_AT_ONCE * 100,",
+        "tests/contract/test_known_devices.py -k thousand",
+    ),
+    Defence(
+        "login: a known device is known to one account",
+        "accounts/known_devices.py",
+        '    account = sha256(username.encode(errors="replace")).hexdigest()\n',
+        '    account = ""\n',
+        "tests/accounts/test_known_devices.py",
+    ),
+    Defence(
+        "login: it is known to this account's very spelling",
+        "accounts/known_devices.py",
+        "sha256(username.encode(",
+        "sha256(username.strip().casefold().encode(",
+        "tests/accounts/test_known_devices.py",
+    ),
+    Defence(
+        "login: a known device is forgotten after a while",
+        "accounts/known_devices.py",
+        "unsign(text, max_age=settings.KNOWN_DEVICE_SECONDS)",
+        "unsign(text)",
+        "tests/accounts/test_known_devices.py",
+    ),
+    Defence(
+        "login: each one has another number",
+        "accounts/known_devices.py",
+        ".sign(secrets.token_urlsafe(16))",
+        '.sign("x" * 22)',
+        "tests/contract/test_known_devices.py -k parts",
+    ),
+    Defence(
+        "login: the API makes the browser known",
+        "accounts/contract/views.py",
+        "        remember_device(response, user.username)\n",
+        "",
+        "tests/contract/test_known_devices.py -k strangers",
+    ),
+    Defence(
+        "login: the page makes the browser known",
+        "accounts/pages.py",
+        "        remember_device(response, user.username)\n",
+        "",
+        "tests/accounts/test_login_doors.py -k known_at_every_door",
+    ),
+    Defence(
+        "login: an unknown user's password is hashed too",
+        "accounts/backends.py",
+        "            User().set_password(password)\n",
+        "",
+        "tests/accounts/test_login_doors.py -k learns",
+    ),
+    Defence(
+        "login: an inactive user's password is not checked",
+        "accounts/backends.py",
+        "        if user is None or not self.user_can_authenticate(user):\n            # Hashed",
+        "        if user is not None and not self.user_can_authenticate(user):\n"
+        "            user.check_password(password)\n"
+        "            return None\n"
+        "        if user is None:\n"
+        "            # Hashed",
+        "tests/accounts/test_login_doors.py -k learns",
+    ),
+    Defence(
+        "login: the asynchronous way in is counted",
+        "accounts/backends.py",
+        "    aauthenticate = sync_to_async(authenticate)\n",
+        "",
+        "tests/accounts/test_login_doors.py -k asynchronous",
+    ),
+    Defence(
+        "login: a page bounds a password before it is hashed",
+        "accounts/pages.py",
+        '"autocapitalize": "none"}),\n'
+        "    )\n"
+        "    password = forms.CharField(\n"
+        "        max_length=1024,",
+        '"autocapitalize": "none"}),\n    )\n    password = forms.CharField(',
+        "tests/accounts/test_login_doors.py -k cannot_be_right",
+    ),
+    Defence(
+        "login: a page says how long to wait",
+        "accounts/pages.py",
+        '            response["Retry-After"] = str(refusal.wait)\n',
+        "",
+        "tests/accounts/test_login_doors.py -k how_long",
+    ),
+    Defence(
+        "login: what cannot be read is a 400",
+        "authdemo/urls.py",
+        'handler400 = "accounts.pages.bad_request"\n',
+        "",
+        "tests/accounts/test_login_doors.py -k csrf_check",
+    ),
+    Defence(
+        "a request is read as UTF-8",
+        "authdemo/handlers.py",
+        "    request_class = Utf8WSGIRequest\n",
+        "    pass\n",
+        "tests/test_handlers.py",
+    ),
+    Defence(
         "next stays on this host",
         "accounts/pages.py",
         '        return asked if ours else self.url("profile")',

@@ -72,7 +72,7 @@ def test_lifetime_of_its_own_wins_over_the_profile(tmp_path: Path) -> None:
     assert (found["ACCESS_SECONDS"], found["REFRESH_IDLE_SECONDS"]) == (60, 15 * MINUTE)
 
 
-COOKIES = ("SESSION", "CSRF", "REFRESH")
+COOKIES = ("SESSION", "CSRF", "REFRESH", "KNOWN_DEVICE")
 
 
 def test_cookies_are_host_cookies(tmp_path: Path) -> None:  # R75, R76
@@ -82,6 +82,7 @@ def test_cookies_are_host_cookies(tmp_path: Path) -> None:  # R75, R76
         assert found[f"{cookie}_COOKIE_SECURE"] is True
     assert found["SESSION_COOKIE_SAMESITE"] == "Lax"
     assert found["REFRESH_COOKIE_SAMESITE"] == "Strict"
+    assert found["KNOWN_DEVICE_COOKIE_SAMESITE"] == "Strict"
     assert found["CSRF_COOKIE_HTTPONLY"] is True
 
 

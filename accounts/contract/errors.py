@@ -89,6 +89,11 @@ class Throttled(ContractError):
     default_code = "throttled"
     default_detail = "Too many attempts. Wait a little and try again."
 
+    def __init__(self, log_reason: str, *, retry_after: int) -> None:
+        super().__init__(log_reason, retry_after=retry_after)
+        wait = f"{retry_after} second{'' if retry_after == 1 else 's'}"
+        self.detail = exceptions.ErrorDetail(f"Too many attempts. Try again in {wait}.")
+
 
 class StoreUnavailable(ContractError):
     """Redis or the database did not answer. Nothing was decided; keep the cookie and retry."""

@@ -34,6 +34,7 @@ from accounts.contract.serializers import (
     ProfileSerializer,
     WhoamiSerializer,
 )
+from accounts.known_devices import remember_device
 from accounts.models import User
 
 DEVICE = "^[-a-zA-Z0-9_]+$"  # Django's `slug`, in contract/urls.py
@@ -130,7 +131,9 @@ class LoginView(CookieAuthorityView):
         if user is None:
             raise BadLogin
         credential = lifecycle.log_in(request._request, self.flow, user)
-        return self.answer(credential, user=ProfileSerializer(user).data)
+        response = self.answer(credential, user=ProfileSerializer(user).data)
+        remember_device(response, user.username)
+        return response
 
 
 class RefreshView(CookieAuthorityView):

@@ -73,6 +73,7 @@ def test_the_cookies_are_out_of_reach(page: Page, context: BrowserContext, site:
         "__Host-sessionid",
         "__Host-refresh",
         "__Host-csrftoken",
+        "__Host-known-device",
     }
     assert all(cookie["httpOnly"] and cookie["secure"] for cookie in cookies)
 

@@ -23,6 +23,7 @@ DEVICE = {
     "current",
     "ends_within",
 }
+KNOWN_DEVICE = "__Host-known-device"
 CODES = {
     "bad_login",
     "not_authenticated",
@@ -94,7 +95,10 @@ def assert_ended(copy_of_client: FlowClient) -> None:
 
 def secret_of(client: FlowClient) -> str:
     """The text that the browser holds in the flow's HttpOnly cookie."""
-    name = str(difference("cookie_name", client.flow))
+    return cookie_of(client, str(difference("cookie_name", client.flow)))
+
+
+def cookie_of(client: FlowClient, name: str) -> str:
     return next(cookie.value or "" for cookie in client.http.cookies.jar if cookie.name == name)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from accounts.client import FlowClient
 from lab.differences import difference
-from tests.contract.answers import secret_of, set_cookies
+from tests.contract.answers import KNOWN_DEVICE, secret_of, set_cookies
 from tests.contract.calls import CALLS, Call
 from tests.contract.people import Enter, Person
 
@@ -56,7 +56,7 @@ def test_the_csrf_cookie_is_kept_from_scripts(guest: FlowClient, ada: Person) ->
 def test_a_login_sets_no_other_cookie(guest: FlowClient, flow: str, ada: Person) -> None:
     response = guest.send("POST", "login/", {"username": ada.username, "password": ada.password})
     names = {name for name in set_cookies(response) if "csrf" not in name}
-    assert names == {difference("cookie_name", flow)}
+    assert names == {difference("cookie_name", flow), KNOWN_DEVICE}
 
 
 @pytest.mark.parametrize("call", [call for call in CALLS if call.method == "GET"], ids=str)

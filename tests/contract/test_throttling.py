@@ -132,6 +132,24 @@ def test_the_wait_is_what_retry_after_says(
     assert_logged_in(guest)
 
 
+@pytest.mark.inside("moves the clock")
+def test_trying_on_does_not_make_the_wait_longer(
+    guest: FlowClient, ada: Person, limit: int, clock: Clock
+) -> None:
+    """R90: an account is locked for one window, however eagerly somebody goes on."""
+    for _ in range(limit):
+        guess(guest, ada.username)
+    body = {"username": ada.username, "password": ada.password}
+    left = int(guest.send("POST", "login/", body).headers["retry-after"])
+    while left > 60:
+        clock.advance(60)
+        waits = [int(guest.send("POST", "login/", body).headers["retry-after"]) for _ in range(4)]
+        assert max(waits) <= left - 59
+        left = waits[-1]
+    clock.advance(left)
+    guest.login(ada.username, ada.password)
+
+
 @pytest.mark.inside("changes settings")
 def test_others_may_still_log_in(
     guest: FlowClient, enter: Enter, ada: Person, grace: Person, limit: int

@@ -9,6 +9,10 @@ const ENTRIES_SHOWN = 3;
 const REQUEST_HEADERS = ["Authorization", "X-CSRFToken", "Content-Type"];
 const RESPONSE_HEADERS = ["Content-Type", "WWW-Authenticate", "Retry-After"];
 
+const SECURE = document.documentElement.dataset.cookiePrefix ? " Secure;" : "";
+// One for both flows, set by every login, and the only thing that a logout leaves behind.
+const KNOWN_DEVICE = `${document.documentElement.dataset.cookiePrefix}known-device=…; HttpOnly; SameSite=Strict;${SECURE} Path=/`;
+
 // What a person does next. The server's `detail` says what happened, these say what to do.
 const NEXT = {
   bad_login: "Check both, then log in again.",
@@ -216,10 +220,9 @@ class Column {
     this.part("result").replaceChildren(...parts);
   }
 
-  explain({ body, code, headers }) {
+  explain({ body, code }) {
     const fields = Object.values(body?.errors ?? {}).flat();
-    const wait = headers["retry-after"] ? `Try again in ${headers["retry-after"]} seconds.` : "";
-    return [body?.detail ?? "That did not work.", ...fields, NEXT[code], wait].filter(Boolean).join(" ");
+    return [body?.detail ?? "That did not work.", ...fields, NEXT[code]].filter(Boolean).join(" ");
   }
 
   showState() {
@@ -347,6 +350,7 @@ class Column {
     const proven = answer.ok && ["refresh/", "whoami/"].includes(path);
     const cookieHeld = proven || this.flow.loggedIn === true;
     const unseen = this.flow.unseen({ path, answer, cookieHeld });
+    if (answer.ok && path === "login/") unseen.response.push(["Set-Cookie", KNOWN_DEVICE]);
     const sent = REQUEST_HEADERS.filter((name) => headers[name]).map((name) => [name, shortened(headers[name])]);
     const value = (name) => answer.headers[name.toLowerCase()];
     const got = RESPONSE_HEADERS.filter(value).map((name) => [name, value(name)]);
