@@ -3,16 +3,19 @@
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from threading import Barrier
 from typing import Any, TypeVar
 
-import pytest
+from django.conf import settings
 from django.db import connections
+from django.db.models import F
 from django.test import Client
+from django_redis import get_redis_connection
 
 Answer = TypeVar("Answer")
 
-# RACE_TRIALS=100 pytest tests/jwt_api tests/sessions_api -k race: the full count.
+# RACE_TRIALS=100, as `make races` sets it: the full count.
 FULL = int(os.environ.get("RACE_TRIALS", "0"))
 
 
@@ -39,6 +42,28 @@ def at_once(calls: Sequence[Callable[[], Answer]]) -> list[Answer]:
         return [future.result() for future in [pool.submit(run, call) for call in calls]]
 
 
+def elsewhere(call: Callable[[], Answer]) -> Answer:
+    """What a call returns over another database connection: it sees what is committed."""
+    return at_once([call])[0]
+
+
+def end_grace() -> None:
+    """Let every grace be over, without waiting: what says when it began or ends is moved back.
+
+    No clock is: the process's is not the database's, and neither is Redis's.
+    """
+    from jwt_api.models import TokenFamily
+
+    grace = timedelta(seconds=settings.GRACE_SECONDS)
+    TokenFamily.objects.update(rotated=F("rotated") - grace)
+    redis = get_redis_connection("auth")
+    for key in redis.keys("session:*"):
+        if 0 <= redis.ttl(key) <= settings.GRACE_SECONDS:
+            redis.pexpire(key, 1)
+            while redis.exists(key):
+                pass
+
+
 def browser(**cookies: str) -> Client:
     """Django's test client as one more browser; a failure is its answer, not an exception."""
     client = Client(raise_request_exception=False)
@@ -61,6 +86,3 @@ def log_in(client: Client, flow: str, username: str = "ada") -> Any:
     )
     assert response.status_code == 200, response.content
     return response.json()
-
-
-needs_file_database = pytest.mark.django_db(transaction=True)
