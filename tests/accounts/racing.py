@@ -3,15 +3,15 @@
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from threading import Barrier
 from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import connections
-from django.db.models import F
 from django.test import Client
 from django_redis import get_redis_connection
+
+from tests.contract.clock import age_in_the_database
 
 Answer = TypeVar("Answer")
 
@@ -48,14 +48,11 @@ def elsewhere(call: Callable[[], Answer]) -> Answer:
 
 
 def end_grace() -> None:
-    """Let every grace be over, without waiting: what says when it began or ends is moved back.
+    """Let every grace be over, without waiting, for the database and for Redis.
 
-    No clock is: the process's is not the database's, and neither is Redis's.
+    No clock is moved: theirs are not the process's.
     """
-    from jwt_api.models import TokenFamily
-
-    grace = timedelta(seconds=settings.GRACE_SECONDS)
-    TokenFamily.objects.update(rotated=F("rotated") - grace)
+    age_in_the_database(settings.GRACE_SECONDS)
     redis = get_redis_connection("auth")
     for key in redis.keys("session:*"):
         if 0 <= redis.ttl(key) <= settings.GRACE_SECONDS:
