@@ -74,7 +74,8 @@ class DoomedWorkers:
 
 
 def say(*words: object) -> None:
-    print(*words, flush=True)
+    sys.stdout.write(" ".join(map(str, words)) + "\n")
+    sys.stdout.flush()
 
 
 def hold_at(when: str, function: str) -> None:
