@@ -108,6 +108,33 @@ DIFFERENCES = (
         },
     ),
     Difference(
+        key="lives_on_with_an_empty_redis",
+        question="Is a login still one after Redis came back empty?",
+        answers={"sessions": False, "jwt": True},
+        because={
+            "sessions": "A record that is gone was ended, as far as anybody can tell.",
+            "jwt": "Token families stand in the database.",
+        },
+    ),
+    Difference(
+        key="revived_by_an_old_redis",
+        question="Is an ended login back when Redis is put back to an older copy?",
+        answers={"sessions": True, "jwt": False},
+        because={
+            "sessions": "Only Redis knew that it was ended: run `end_logins --all`.",
+            "jwt": "Redis holds nothing of it.",
+        },
+    ),
+    Difference(
+        key="revived_by_old_tables",
+        question="Is an ended login back when its tables are put back to an older copy?",
+        answers={"sessions": False, "jwt": True},
+        because={
+            "sessions": "The database holds nothing of it.",
+            "jwt": "Only they knew that it was ended: run `end_logins --all`.",
+        },
+    ),
+    Difference(
         key="lives_on_without_database",
         question="Which calls succeed while the database is away?",
         answers={"sessions": ("whoami", "refresh", "logout"), "jwt": ("whoami",)},

@@ -6,13 +6,16 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any, TypeVar
 
-import pytest
+from django.conf import settings
 from django.db import connections
 from django.test import Client
+from django_redis import get_redis_connection
+
+from tests.contract.clock import age_in_the_database
 
 Answer = TypeVar("Answer")
 
-# RACE_TRIALS=100 pytest tests/jwt_api tests/sessions_api -k race: the full count.
+# RACE_TRIALS=100, as `make races` sets it: the full count.
 FULL = int(os.environ.get("RACE_TRIALS", "0"))
 
 
@@ -39,6 +42,25 @@ def at_once(calls: Sequence[Callable[[], Answer]]) -> list[Answer]:
         return [future.result() for future in [pool.submit(run, call) for call in calls]]
 
 
+def elsewhere(call: Callable[[], Answer]) -> Answer:
+    """What a call returns over another database connection: it sees what is committed."""
+    return at_once([call])[0]
+
+
+def end_grace() -> None:
+    """Let every grace be over, without waiting, for the database and for Redis.
+
+    No clock is moved: theirs are not the process's.
+    """
+    age_in_the_database(settings.GRACE_SECONDS)
+    redis = get_redis_connection("auth")
+    for key in redis.keys("session:*"):
+        if 0 <= redis.ttl(key) <= settings.GRACE_SECONDS:
+            redis.pexpire(key, 1)
+            while redis.exists(key):
+                pass
+
+
 def browser(**cookies: str) -> Client:
     """Django's test client as one more browser; a failure is its answer, not an exception."""
     client = Client(raise_request_exception=False)
@@ -61,6 +83,3 @@ def log_in(client: Client, flow: str, username: str = "ada") -> Any:
     )
     assert response.status_code == 200, response.content
     return response.json()
-
-
-needs_file_database = pytest.mark.django_db(transaction=True)

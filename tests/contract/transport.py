@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 
 import httpx
 from django.core.signals import request_finished, request_started
@@ -45,3 +46,10 @@ class InProcess(httpx.WSGITransport):
         # (bringing Redis up to date) would not be done.
         with TestCase.captureOnCommitCallbacks(execute=True):
             return super().handle_request(request)
+
+
+class InProcessAtOnce(InProcess):
+    """The same for threads that ask at once: it keeps each request that it serves on itself."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        return super(InProcessAtOnce, copy(self)).handle_request(request)
