@@ -78,8 +78,8 @@ class Command(BaseCommand):
 
     def said(self) -> str:
         """The sums so far, as a sentence."""
-        counts = ", ".join(f"{count} {name}" for name, count in sorted(self.totals.items()))
-        return f"{self.verb} {counts or 'nothing'}."
+        counts = [f"{count} {name}" for name, count in sorted(self.totals.items()) if count]
+        return f"{self.verb} {', '.join(counts) or 'nothing'}."
 
 
 def rows(text: str) -> int:
