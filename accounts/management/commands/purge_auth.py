@@ -38,7 +38,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--load",
             type=percent,
-            default=2,
+            default=1,
             metavar="PERCENT",
             help="how much of the time it works; between batches it rests (default: %(default)s)",
         )
