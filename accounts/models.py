@@ -218,7 +218,10 @@ class AuthEvent(models.Model):
 
     class Meta:
         ordering = ["-created", "-pk"]
-        indexes = [models.Index(fields=["user", "-created"], name="accounts_event_by_user")]
+        indexes = [
+            models.Index(fields=["user", "-created"], name="accounts_event_by_user"),
+            models.Index(fields=["created"], name="accounts_event_by_time"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} ({self.flow or 'no flow'})"

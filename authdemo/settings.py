@@ -164,6 +164,7 @@ LOGOUT_REDIRECT_URL = "home"
 LOGIN_LIMIT_ACCOUNT = env.int("LOGIN_LIMIT_ACCOUNT", default=10)
 LOGIN_LIMIT_NETWORK = env.int("LOGIN_LIMIT_NETWORK", default=100)
 LOGIN_LIMIT_SECONDS = env.int("LOGIN_LIMIT_SECONDS", default=300)
+AUDIT_DAYS = env.int("AUDIT_DAYS", default=90)
 
 # --- lifetimes, in seconds ------------------------------------------------------------------
 

@@ -1,5 +1,7 @@
 """How does a token pair begin, go on and end? Its twin is `sessions_api.flow`."""
 
+from collections import Counter
+from collections.abc import Iterator
 from datetime import timedelta
 
 from django.conf import settings
@@ -23,6 +25,7 @@ from accounts.models import AuthEvent, User
 from jwt_api import store
 from jwt_api.authentication import Authentication
 from jwt_api.models import TokenFamily
+from jwt_api.purge import purge
 from jwt_api.tokens import AccessToken, RefreshToken
 
 
@@ -106,6 +109,9 @@ class Flow(contract.Flow):
 
     def remembered(self, user_id: int) -> list[Remembered]:
         return store.remembered(user_id)
+
+    def purge(self, *, batch: int, dry_run: bool = False) -> Iterator[Counter[str]]:
+        return purge(batch=batch, dry_run=dry_run)
 
     def deliver(self, response: HttpResponseBase, credential: Credential) -> None:
         response.set_cookie(

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import secrets
 from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
@@ -178,6 +180,22 @@ class Flow(ABC):
 
     def user_changed(self, user_id: int) -> None:
         """Hear that the change is committed: bring copies up to date, forget dead devices."""
+
+    def purge(self, *, batch: int, dry_run: bool = False) -> Iterator[Counter[str]]:
+        """Delete, batch by batch, what the store still holds of secrets whose time is over.
+
+        Only what can decide nothing any more may go: whatever is presented afterwards gets the
+        refusal that it would have got before. A secret is good until its end and LEEWAY_SECONDS,
+        by clocks that may be behind this one, so that a margin has to be added.
+
+        A batch deletes about `batch` rows in one short transaction. It is committed when its
+        counts, by name ("refresh tokens"), are yielded: the caller rests in between, or stops for
+        good. Requests, and a second purge, may be under way at the same time. With `dry_run`
+        nothing is deleted, and the counts are those of what would be.
+
+        Nothing to do is the default: a store whose entries all have a TTL needs no purge.
+        """
+        return iter(())
 
     @abstractmethod
     def deliver(self, response: HttpResponseBase, credential: Credential) -> None:

@@ -1,0 +1,42 @@
+"""How does the database go about the statements of some code? It is asked before each of them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from django.db import connection
+
+EXPLAIN = {"sqlite": "EXPLAIN QUERY PLAN ", "postgresql": "EXPLAIN "}
+READS_ALL = {"sqlite": "SCAN ", "postgresql": "Seq Scan"}
+
+
+class Plan(NamedTuple):
+    statement: str
+    steps: str
+
+    def reads_a_whole_table(self) -> bool:
+        """Surprise: SQLite says SCAN of a whole index as well, which is no better."""
+        return READS_ALL[connection.vendor] in self.steps
+
+
+@contextmanager
+def plans() -> Iterator[list[Plan]]:
+    """Collect the plan of every statement that is run inside, made for its own parameters."""
+    found: list[Plan] = []
+    is_asking = False
+
+    def explain(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        nonlocal is_asking
+        if not is_asking and sql.startswith(("SELECT", "UPDATE", "DELETE", "INSERT")):
+            is_asking = True
+            try:
+                with connection.cursor() as cursor:
+                    cursor.execute(EXPLAIN[connection.vendor] + sql, params)
+                    steps = "\n".join(str(row[-1]) for row in cursor.fetchall())
+                found.append(Plan(sql, steps))
+            finally:
+                is_asking = False
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(explain):
+        yield found
