@@ -38,7 +38,7 @@ from tests.accounts.doors import (
     said,
 )
 from tests.accounts.people import make
-from tests.accounts.racing import at_once, browser, log_in, needs_file_database, post, trials
+from tests.accounts.racing import at_once, browser, log_in, post, trials
 from tests.contract.costs import FRAMES
 
 pytestmark = pytest.mark.django_db
@@ -103,7 +103,7 @@ def test_the_admin_has_no_door_of_its_own(client: Client, victim: User, hashed: 
 # --- how many guesses ---------------------------------------------------------------------------
 
 
-@needs_file_database
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.timeout(600)
 @pytest.mark.usefixtures("patience")
 def test_guesses_at_once_at_every_door_reach_the_hasher_no_more_often_than_the_limit(
@@ -116,7 +116,7 @@ def test_guesses_at_once_at_every_door_reach_the_hasher_no_more_often_than_the_l
     assert_all_others_wait(answers, LIMIT)
 
 
-@needs_file_database
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.timeout(600)
 @pytest.mark.usefixtures("patience")
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_guesses_at_once_at_many_accounts_from_one_network(
     assert_all_others_wait(answers, reached)
 
 
-@needs_file_database
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.timeout(600)
 @pytest.mark.usefixtures("patience")
 def test_guesses_at_once_with_copies_of_one_known_device(
