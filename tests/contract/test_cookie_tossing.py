@@ -19,7 +19,7 @@ from tests.contract.people import Enter, Person
 # `__Host-` to a browser, which therefore lets it pass, and Django strips it.
 NAMES = {
     "the same name": "{name}",
-    "spaces around it": " {name}\t ",
+    "a space behind it": "{name} ",
     "an en quad before it": "\u2000{name}",
     "a no-break space behind it": "{name}\u00a0",
     "a line separator before it": "\u2028{name}",
