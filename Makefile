@@ -8,7 +8,7 @@ IN_ENVIRONMENT := $(PYTHON) -m authdemo.bootstrap tests/requirements.txt
 PRODUCTION = ENV_FILE=/dev/null VAR_DIR=$$(mktemp -d) DEBUG=0 LAB=0 HTTPS=1 COOKIE_SECURE=1 \
 	ALLOWED_HOSTS=www.example.com REDIS_URL=redis://redis:6379/0
 
-.PHONY: help run test races check doctor clean
+.PHONY: help run test races load check doctor clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,10 @@ test: ## run every test, on SQLite and on PostgreSQL
 races: ## the races at their full count: 100 trials each, about a quarter of an hour
 	RACE_TRIALS=100 $(IN_ENVIRONMENT) -m pytest $(RACES)
 	RACE_TRIALS=100 $(IN_ENVIRONMENT) -m pytest --postgres $(RACES)
+
+load: ## refreshes timed while a million overdue rows are purged: half an hour
+	$(IN_ENVIRONMENT) -m tests.purge_load $(ARGS)
+	$(IN_ENVIRONMENT) -m tests.purge_load --postgres $(ARGS)
 
 check: ## style, types, migrations, and the system checks of production
 	$(IN_ENVIRONMENT) -m ruff check
