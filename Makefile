@@ -9,7 +9,7 @@ IN_ENVIRONMENT := $(PYTHON) -m authdemo.bootstrap tests/requirements.txt
 PRODUCTION = ENV_FILE=/dev/null VAR_DIR=$$(mktemp -d) DEBUG=0 LAB=0 HTTPS=1 COOKIE_SECURE=1 \
 	ALLOWED_HOSTS=www.example.com REDIS_URL=redis://redis:6379/0
 
-.PHONY: help run test races fuzz login-times defences check doctor clean
+.PHONY: help run test races fuzz login-times load defences check doctor clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,10 @@ login-times: ## how long failed logins take, by what is wrong with them: a few m
 
 defences: ## take each defence out, and see a test go red: about ten minutes
 	$(IN_ENVIRONMENT) -m tests.defences
+
+load: ## refreshes timed while a million overdue rows are purged: half an hour
+	$(IN_ENVIRONMENT) -m tests.purge_load $(ARGS)
+	$(IN_ENVIRONMENT) -m tests.purge_load --postgres $(ARGS)
 
 check: ## style, types, migrations, and the system checks of production
 	$(IN_ENVIRONMENT) -m ruff check

@@ -476,6 +476,42 @@ DEFENCES = (
         "",
         "tests/contract/test_hostile_input.py -k host_that_is_not_ours",
     ),
+    Defence(
+        "a purge waits for the leeway and a margin",
+        "jwt_api/purge.py",
+        "timedelta(seconds=settings.LEEWAY_SECONDS + MARGIN_SECONDS)",
+        "timedelta()",
+        "tests/jwt_api/test_purge.py -k unused",
+    ),
+    Defence(
+        "a batch of the purge is one transaction",
+        "jwt_api/purge.py",
+        "    with transaction.atomic():\n        tokens =",
+        "    if True:\n        tokens =",
+        "tests/jwt_api/test_purge.py -k killed",
+    ),
+    Defence(
+        "the purge waits for nobody",
+        "jwt_api/purge.py",
+        "select_for_update(skip_locked=True)",
+        "select_for_update()",
+        "--postgres tests/jwt_api/test_purge.py -k waits",
+    ),
+    Defence(
+        "the purge finds what has expired by an index",
+        "jwt_api/migrations/0003_token_by_expiry.py",
+        "'CREATE INDEX IF NOT EXISTS jwt_api_token_by_expiry ON"
+        " token_blacklist_outstandingtoken (expires_at)'",
+        "'SELECT 1'",
+        "tests/jwt_api/test_purge.py -k whole_table",
+    ),
+    Defence(
+        "an index of sessions ends by itself",
+        "sessions_api/store.py",
+        "pipe.expire(index_name(user_id), settings.ABSOLUTE_SECONDS + REMEMBER_ENDED_SECONDS)",
+        "pass",
+        "tests/accounts/test_purge_auth.py -k nothing_is_left",
+    ),
 )
 
 
