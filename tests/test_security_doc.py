@@ -1,0 +1,65 @@
+"""Is `docs/security.md` true? Every requirement, the code that it names, the tests, the figures."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from authdemo import settings as site_settings
+from jwt_api.keys import JWKS_MAX_AGE_SECONDS
+from sessions_api.store import MOST_DEVICES
+
+pytestmark = pytest.mark.once
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = (ROOT / "docs" / "security.md").read_text()
+ROWS = {row[0]: row for row in re.findall(r"^\| (R\d\d) \| (.+) \| (.+) \| (.+) \|$", PAGE, re.M)}
+REFERENCE = re.compile(r"\]\(\.\./([^)]+)\)(?: `(\w+)`)?")
+DOES_NOT_APPLY = "Does not apply"
+
+
+def references(cell: str) -> list[tuple[Path, str]]:
+    """The files that a cell links to, each with the name that stands behind the link."""
+    return [(ROOT / path, name) for path, name in REFERENCE.findall(cell)]
+
+
+def test_every_requirement_is_there_once_and_in_order() -> None:
+    assert list(ROWS) == [f"R{number:02}" for number in range(1, 99)]
+    assert len(re.findall(r"^\| R\d\d ", PAGE, re.M)) == len(ROWS)
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
+def test_what_enforces_it_is_there(row: tuple[str, str, str, str]) -> None:
+    _, sentence, enforced, _ = row
+    found = references(enforced)
+    assert found or DOES_NOT_APPLY in sentence
+    for path, name in found:
+        assert path.is_file(), path
+        assert re.search(rf"\b{name}\b", path.read_text()), f"{name} in {path}"
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
+def test_a_test_names_it(row: tuple[str, str, str, str]) -> None:
+    number, sentence, _, tests = row
+    found = references(tests)
+    assert found or DOES_NOT_APPLY in sentence
+    for path, name in found:
+        assert path.is_file(), path
+        source = path.read_text()
+        assert re.search(rf"\b{number}\b", source), f"{path} does not name {number}"
+        assert not name or f"def {name}(" in source, f"{name} in {path}"
+
+
+def test_the_lifetimes_are_those_of_the_settings() -> None:  # R97
+    for profile, lifetimes in site_settings.LIFETIME_PROFILES.items():
+        figures = " | ".join(str(seconds) for seconds in lifetimes.values())
+        assert f"| `{profile}` | {figures} |" in PAGE
+    assert f"{site_settings.GRACE_SECONDS} seconds (`GRACE_SECONDS`" in PAGE
+    assert f"{site_settings.LEEWAY_SECONDS} seconds (`LEEWAY_SECONDS`" in PAGE
+
+
+def test_the_other_figures_are_those_of_the_code() -> None:  # R97
+    assert f"up to {MOST_DEVICES} sessions of one user" in PAGE
+    assert f"signs after {JWKS_MAX_AGE_SECONDS} seconds" in PAGE
+    assert "15 minutes and 30 seconds" in PAGE
+    assert site_settings.ACCESS_SECONDS + site_settings.LEEWAY_SECONDS == 15 * 60 + 30
