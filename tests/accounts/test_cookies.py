@@ -34,7 +34,7 @@ def test_a_cookie_of_ours_may_come_once(header: str, refused: bool) -> None:
 
 
 def test_every_cookie_that_the_settings_name_is_ours(settings) -> None:
-    assert our_cookies() >= {SESSION, "__Host-csrftoken", "__Host-refresh"}
+    assert our_cookies() >= {SESSION, "__Host-csrftoken", "__Host-refresh", "__Host-known-device"}
     settings.NEW_COOKIE_NAME = "something-new"
     assert is_tossed("something-new=1; something-new=2")
 

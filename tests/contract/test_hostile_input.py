@@ -24,6 +24,7 @@ BESIDE = {
     "/.well-known/jwks.json": {"GET"},
     "/healthz": {"GET"},
     "/readyz": {"GET"},
+    "/metrics": {"GET"},
     "/lab/remembered/{flow}/": {"GET"},
     "/": {"GET"},
     "/{flow}/login/": {"GET", "POST"},
