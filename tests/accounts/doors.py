@@ -95,4 +95,5 @@ def said(response: Any, username: str) -> tuple[Any, ...]:
         for name, morsel in response.cookies.items()
     }
     headers = {name: CHANGING.sub("", value) for name, value in response.headers.items()}
+    assert headers.pop("X-Request-ID")
     return response.status_code, body, headers, cookies
