@@ -1,6 +1,6 @@
 """Does a refresh notice that a million rows are being purged? Real server, real purge, one run.
 
-    python -m tests.purge_load [--postgres] [--rows 1000000] [--pairs 40] [--seconds 4]
+    python -m tests.purge_load [--postgres] [--rows 1000000] [--pairs 60] [--seconds 3]
 
 Four clients refresh at a steady pace. Short windows without and with the purge at work take turns,
 so that what else the machine does falls on both; the figure is the ratio of the two p95. A last
@@ -46,8 +46,8 @@ def main() -> int:
     parser = ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--postgres", action="store_true", help="instead of SQLite")
     parser.add_argument("--rows", type=int, default=1_000_000, help="tokens, and as many events")
-    parser.add_argument("--pairs", type=int, default=40, help="of windows, without and with purge")
-    parser.add_argument("--seconds", type=float, default=4, help="of each window")
+    parser.add_argument("--pairs", type=int, default=60, help="of windows, without and with purge")
+    parser.add_argument("--seconds", type=float, default=3, help="of each window")
     parser.add_argument("--purge", default="", help="arguments of purge_auth: --purge=--load=100")
     asked = parser.parse_args()
     with ExitStack() as stack:

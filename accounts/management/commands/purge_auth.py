@@ -13,6 +13,7 @@ from accounts.contract.registry import flows
 from accounts.purge import purge_events
 
 MOST_ROWS = 10_000  # SQLite takes no more than 32 766 parameters
+MOST_REST_SECONDS = 2  # after a batch that had to wait itself
 SECONDS_BETWEEN_LINES = 5
 
 
@@ -73,7 +74,7 @@ class Command(BaseCommand):
                     told = now
                 # Why: as long as it took, times so much. On a slow disk a fixed pause would leave
                 # the requests no time between two batches.
-                time.sleep((now - began) * (100 / load - 1))
+                time.sleep(min(MOST_REST_SECONDS, (now - began) * (100 / load - 1)))
                 began = time.monotonic()
 
     def said(self) -> str:
