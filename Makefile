@@ -2,6 +2,9 @@
 PYTHON ?= python3
 # Extra arguments for pytest, for example: make test ARGS="-k refresh"
 ARGS ?=
+# A worker for each core. It takes whole files, so that a seed gives the order of `pytest FILE`,
+# in the order of conftest.py, which puts slow files first. One process: make test ARGS="-n 0"
+PARALLEL = -n logical --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 RACES = tests/jwt_api/test_races.py tests/sessions_api/test_races.py \
 	tests/accounts/test_login_doors.py
 IN_ENVIRONMENT := $(PYTHON) -m authdemo.bootstrap tests/requirements.txt
@@ -18,8 +21,8 @@ run: ## set up and serve on http://127.0.0.1:8000 (another port: PORT=8001 make 
 	@$(PYTHON) manage.py demo
 
 test: ## run every test, on SQLite and on PostgreSQL
-	$(IN_ENVIRONMENT) -m pytest $(ARGS)
-	$(IN_ENVIRONMENT) -m pytest --postgres $(ARGS)
+	$(IN_ENVIRONMENT) -m pytest $(PARALLEL) $(ARGS)
+	$(IN_ENVIRONMENT) -m pytest --postgres $(PARALLEL) $(ARGS)
 
 races: ## the races at their full count: 100 trials each, about a quarter of an hour
 	RACE_TRIALS=100 $(IN_ENVIRONMENT) -m pytest $(RACES)

@@ -11,6 +11,7 @@ browsers is `accounts/static/accounts/flow_client.js`.
 
 from __future__ import annotations
 
+import ssl
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -37,7 +38,8 @@ class FlowClient:
     """A client of one flow, with its own cookie jar; the access token lives in memory only.
 
     `flow` is the word in the URL, such as `sessions` or `jwt`; nothing else depends on it.
-    A `transport` of httpx can take the place of the network (`httpx.WSGITransport`).
+    A `transport` of httpx can take the place of the network (`httpx.WSGITransport`). `verify` is
+    httpx's own: the authorities to trust, for instance one context for many clients.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class FlowClient:
         flow: str,
         *,
         transport: httpx.BaseTransport | None = None,
+        verify: ssl.SSLContext | bool = True,
         timeout: float = 10,
         headers: dict[str, str] | None = None,
     ) -> None:
@@ -56,6 +59,7 @@ class FlowClient:
         self.http = httpx.Client(
             base_url=base_url,
             transport=transport,
+            verify=verify,
             timeout=timeout,
             headers=headers,
             event_hooks={"request": [self._send_secure_cookies_to_loopback]},

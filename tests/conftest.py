@@ -2,6 +2,11 @@
 
 No `.env`, no `var/` and no exported setting of the developer reaches the
 tests: what they need lives in a temporary directory that goes with the run.
+
+With `-n`, pytest-xdist's controlling process hands the tests out to workers. Each
+worker stands on a Redis, a database and a directory of its own, as a run without
+`-n` does. The controlling process runs no test and starts what they share: the
+directory around theirs and the PostgreSQL server that holds their databases.
 """
 
 import os
@@ -9,14 +14,17 @@ import re
 import shutil
 import sqlite3
 import tempfile
+from collections.abc import Generator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import django
 import pytest
+from django.conf import settings
 
 from authdemo import embedded_redis, redis_facts
 from authdemo.browser import find_browser
+from authdemo.file_lock import lock, open_lock
 from tests.postgres_server import start_postgres
 
 SETTINGS_FILE = Path(__file__).resolve().parent.parent / "authdemo" / "settings.py"
@@ -27,8 +35,19 @@ BROWSER_FLAGS = [
     "--disable-sync",
     "--no-first-run",
 ]
+
+
+class Shared(TypedDict):
+    """What all workers of a run use together; a run without workers is its own only one."""
+
+    folder: str
+    database: str
+    database_url: str
+
+
+shared_key = pytest.StashKey[Shared]()
 var_dir_key = pytest.StashKey[Path]()
-services_key = pytest.StashKey[str]()
+redis_key = pytest.StashKey[str]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -40,11 +59,41 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Prepare the environment before anything imports the settings."""
-    var_dir = Path(tempfile.mkdtemp(prefix="authdemo-tests-"))
-    config.stash[var_dir_key] = var_dir
-    config.add_cleanup(lambda: shutil.rmtree(var_dir, ignore_errors=True))
+    if settings.configured:
+        # pytest-django has read them, before this file. Threat: every test empties their Redis.
+        raise pytest.UsageError("Unset DJANGO_SETTINGS_MODULE: the tests have settings of theirs.")
     for name in re.findall(r"env\.\w+\(\s*\"(\w+)\"", SETTINGS_FILE.read_text()):
         os.environ.pop(name, None)
+    worker = getattr(config, "workerinput", {})
+    shared: Shared = worker.get("shared") or start_shared(config)
+    config.stash[shared_key] = shared
+    # Workers inherit the environment: it stays empty here, for theirs names other services.
+    if not hands_out_tests(config):
+        start_own(config, Path(shared["folder"]) / worker.get("workerid", "var"))
+
+
+def hands_out_tests(config: pytest.Config) -> bool:
+    """Is this the controlling process, and will it start workers?"""
+    distributes = config.getoption("dist", "no") != "no" and bool(config.getoption("tx", []))
+    return distributes and not config.getoption("collectonly")
+
+
+def start_shared(config: pytest.Config) -> Shared:
+    folder = Path(tempfile.mkdtemp(prefix="authdemo-tests-"))
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    if not config.getoption("--postgres"):
+        database = f"SQLite {sqlite3.sqlite_version}"
+        return {"folder": str(folder), "database": database, "database_url": ""}
+    # One for all: a second server costs a second, a second database nothing.
+    server = start_postgres(folder)
+    config.add_cleanup(server.stop)
+    database = f"PostgreSQL {server.version}"
+    return {"folder": str(folder), "database": database, "database_url": server.url}
+
+
+def start_own(config: pytest.Config, var_dir: Path) -> None:
+    var_dir.mkdir(mode=0o700)
+    config.stash[var_dir_key] = var_dir
     os.environ.update(
         DJANGO_SETTINGS_MODULE="tests.settings",
         ENV_FILE=os.devnull,
@@ -52,21 +101,31 @@ def pytest_configure(config: pytest.Config) -> None:
         # Playwright runs an event loop in the test's thread; Django then refuses the database.
         DJANGO_ALLOW_ASYNC_UNSAFE="true",
     )
-    database = f"SQLite {sqlite3.sqlite_version}"
-    if config.getoption("--postgres"):
-        server = start_postgres(var_dir)
-        config.add_cleanup(server.stop)
+    if url := config.stash[shared_key]["database_url"]:
+        os.environ["DATABASE_URL"] = url
         # The server goes with the run. Dropping its database first would fail while a thread of
         # a live server still holds a connection.
         config.option.reuse_db = True
-        os.environ["DATABASE_URL"] = server.url
-        database = f"PostgreSQL {server.version}"
     embedded_redis.ensure_running(var_dir)
     config.add_cleanup(lambda: stop_redis(var_dir))
     redis = redis_facts.describe(embedded_redis.url(var_dir))
-    config.stash[services_key] = f"database: {database}; Redis: {redis.kind} {redis.version}"
+    config.stash[redis_key] = f"{redis.kind} {redis.version}"
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["redis"] = config.stash[redis_key]
     # pytest-django sets Django up before this conftest is read, or else not at all.
     django.setup()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    node.workerinput["shared"] = node.config.stash[shared_key]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Remember what the worker ran on. One that crashed leaves no word, nor anything running."""
+    if redis := getattr(node, "workeroutput", {}).get("redis"):
+        node.config.stash[redis_key] = redis
 
 
 def stop_redis(var_dir: Path) -> None:
@@ -75,7 +134,12 @@ def stop_redis(var_dir: Path) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    return config.stash[services_key]
+    return services(config)
+
+
+def services(config: pytest.Config) -> str:
+    redis = config.stash.get(redis_key, "each worker's own")
+    return f"database: {config.stash[shared_key]['database']}; Redis: {redis}"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -84,19 +148,36 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         once = [item for item in items if any(map(item.get_closest_marker, marks))]
         items[:] = [item for item in items if item not in once]
         config.hook.pytest_deselected(items=once)
+    if hasattr(config, "workerinput"):
+        # A long file that one worker begins last keeps all others waiting.
+        marks = ("slow", "browser")
+        items.sort(key=lambda item: not any(map(item.get_closest_marker, marks)))
     skip_without_browser(items)
 
 
 def skip_without_browser(items: list[pytest.Item]) -> None:
-    """Skip the browser tests by name where there is no browser; in CI that is an error."""
+    """Skip the browser tests by name where there is no browser."""
     wanted = [item for item in items if item.get_closest_marker("browser")]
     if not wanted or find_browser():
         return
     reason = "no chromium or google-chrome on PATH, and none of Playwright's"
-    if CI:
-        raise pytest.UsageError(f"{len(wanted)} browser tests cannot run: {reason}")
     for item in wanted:
         item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Have no other worker run a test while one runs that is marked `alone`."""
+    if not hasattr(item.config, "workerinput"):
+        return (yield)
+    alone = item.get_closest_marker("alone") is not None
+    folder = Path(item.config.stash[shared_key]["folder"])
+    with open_lock(folder / "door.lock") as door, open_lock(folder / "room.lock") as room:
+        # Who wants to be alone waits inside the door, so that nobody slips past.
+        lock(door)
+        lock(room, shared=not alone)
+        door.close()
+        return (yield)
 
 
 @pytest.hookimpl(trylast=True)
@@ -106,7 +187,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    terminalreporter.write_line(f"Ran on {config.stash[services_key]}")
+    terminalreporter.write_line(f"Ran on {services(config)}")
     for report in skipped_in_ci(config):
         terminalreporter.write_line(f"Skipped, which CI does not allow: {report.nodeid}", red=True)
 

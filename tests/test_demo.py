@@ -17,6 +17,7 @@ from pytest_django.fixtures import Settings
 
 pytestmark = [
     pytest.mark.once,
+    pytest.mark.slow,
     pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks into /proc"),
 ]
 
@@ -157,6 +158,7 @@ def test_a_second_start_keeps_the_data(start_demo) -> None:
     assert httpx.get(f"{url}/api/sessions/me/", headers={"Cookie": session}).status_code == 200
 
 
+@pytest.mark.alone
 def test_ctrl_c_is_heard_at_any_moment_of_the_start(start_demo, var_dir: Path) -> None:
     demo = start_demo()
     demo.url()

@@ -65,6 +65,7 @@ def test_a_fresh_checkout_is_well_and_stays_untouched(tmp_path: Path) -> None:
     assert not embedded_redis.socket_path(tmp_path).parent.exists()
 
 
+@pytest.mark.alone
 def test_everything_away_is_told_in_time_and_without_a_traceback(tmp_path: Path) -> None:
     away = f"127.0.0.1:{free_port()}"
     before = time.monotonic()
@@ -81,6 +82,7 @@ def test_everything_away_is_told_in_time_and_without_a_traceback(tmp_path: Path)
     assert "secret" not in finished.stdout.replace("secret key", "").replace("secret_key", "")
 
 
+@pytest.mark.alone
 def test_a_server_that_accepts_and_never_answers_is_given_up(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         before = time.monotonic()

@@ -15,7 +15,7 @@ import redis
 from authdemo import embedded_redis, redis_facts
 from authdemo.embedded_redis import Binary, EmbeddedRedisError, ensure_running, release
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.slow]
 
 ROOT = Path(__file__).resolve().parent.parent
 USER = """
@@ -132,7 +132,7 @@ def test_killing_every_user_ends_server_and_supervisor(var_dir: Path, start_user
 
 def test_a_forked_child_keeps_the_server(var_dir: Path, start_user) -> None:
     parent = start_user(
-        USER.replace("sys.stdin.read()", "import os, time; os.fork() or time.sleep(2)")
+        USER.replace("sys.stdin.read()", "import os; os.fork(); sys.stdin.readline()")
     )
     parent.stdout.readline()
     pid = server_pid(var_dir)
@@ -140,6 +140,8 @@ def test_a_forked_child_keeps_the_server(var_dir: Path, start_user) -> None:
     parent.wait()
     time.sleep(0.3)
     assert is_alive(pid)
+    parent.stdin.write("the child may go\n")
+    parent.stdin.flush()
     wait_for(lambda: not is_alive(pid))
 
 

@@ -10,6 +10,7 @@ fails some ten logins of each user on purpose: wait for the end of the login lim
 window (5 minutes by default) before the next one.
 """
 
+import ssl
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -117,6 +118,12 @@ def atomic_requests(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
     return request.param
 
 
+@pytest.fixture(scope="session")
+def authorities() -> ssl.SSLContext:
+    """Whom to trust over TLS. Reading them takes longer than a request, so all clients share it."""
+    return httpx.create_ssl_context()
+
+
 @pytest.fixture
 def changes() -> list[str]:
     """The password changes that succeeded. (To try passwords instead would use up the limits.)"""
@@ -124,7 +131,12 @@ def changes() -> list[str]:
 
 
 @pytest.fixture
-def visit(site: str, transport: httpx.BaseTransport | None, changes: list[str]) -> Iterator[Visit]:
+def visit(
+    site: str,
+    transport: httpx.BaseTransport | None,
+    authorities: ssl.SSLContext,
+    changes: list[str],
+) -> Iterator[Visit]:
     """Open a new browser on a flow: no cookies, nobody logged in."""
     clients = []
 
@@ -133,7 +145,7 @@ def visit(site: str, transport: httpx.BaseTransport | None, changes: list[str]) 
             changes.append(str(response.request.url))
 
     def visit(flow: str) -> FlowClient:
-        client = FlowClient(site, flow, transport=transport)
+        client = FlowClient(site, flow, transport=transport, verify=authorities)
         client.http.event_hooks["response"].append(note_change)
         clients.append(client)
         return client

@@ -3,6 +3,7 @@
 import os
 import re
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -97,8 +98,14 @@ def test_the_suite_holds_against_a_deployment(deployment: str, var_dir: Path) ->
     which = ["tests/contract"] if os.environ.get("CI") else CALLS
     command = [sys.executable, "-m", "pytest", *which, f"--base-url={deployment}", *users]
     options = ["-rs", "-p", "no:cacheprovider", "--tb=short"]
+    environment = {k: v for k, v in os.environ.items() if k != "DJANGO_SETTINGS_MODULE"}
     run = subprocess.run(
-        [*command, *options], cwd=ROOT, capture_output=True, text=True, check=False
+        [*command, *options],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert run.returncode == 0, run.stdout[-6000:] + run.stderr[-2000:]
     passed = re.search(r"(\d+) passed", run.stdout)
@@ -110,16 +117,18 @@ def test_the_suite_holds_against_a_deployment(deployment: str, var_dir: Path) ->
     assert "Traceback" not in (var_dir / "server.log").read_text()
 
 
-def test_what_was_ended_is_ended_in_every_worker(deployment: str, flow: str) -> None:
+def test_what_was_ended_is_ended_in_every_worker(
+    deployment: str, flow: str, authorities: ssl.SSLContext
+) -> None:
     """R57: of a hundred requests right after the logout, on fresh connections, none gets in."""
-    client = FlowClient(deployment, flow)
+    client = FlowClient(deployment, flow, verify=authorities)
     client.login("ada", "ada-demo-password")
     cookies, token = dict(client.http.cookies), client.token
     client.logout()
     client.http.close()
 
     def ask(method: str, path: str) -> int:
-        copy = FlowClient(deployment, flow)
+        copy = FlowClient(deployment, flow, verify=authorities)
         copy.http.cookies.update(cookies)
         copy.token = token
         with closing(copy.http):
