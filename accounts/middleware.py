@@ -17,7 +17,14 @@ from django.shortcuts import redirect, render
 from django.utils.cache import add_never_cache_headers
 from rest_framework.exceptions import APIException
 
-from accounts.contract.errors import STORE_ERRORS, ContractError, body, log, store_unavailable
+from accounts.contract.errors import (
+    STORE_ERRORS,
+    ContractError,
+    body,
+    keep_csrf_cookie,
+    log,
+    store_unavailable,
+)
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}", re.ASCII)
 
@@ -55,6 +62,8 @@ def is_api(request: HttpRequest) -> bool:
 def plain_error(request: HttpRequest, error: APIException) -> HttpResponse:
     """Answer a refusal of the contract outside of DRF; a page that needs a login asks for it."""
     log(error, {"request": request})
+    if error.status_code >= 500:
+        keep_csrf_cookie(request)
     if error.status_code == 401 and not is_api(request):
         response = redirect(request.path)
         add_never_cache_headers(response)

@@ -105,18 +105,36 @@ DATABASES = {"default": env.database("DATABASE_URL", default=f"sqlite:///{VAR_DI
 DATABASES["default"]["ATOMIC_REQUESTS"] = env.flag("ATOMIC_REQUESTS", default=False)
 DATABASES["default"]["CONN_MAX_AGE"] = 60
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-DATABASE_OPTIONS = {
+# How long a statement waits for somebody else's lock, and a connection for its server.
+DATABASE_TIMEOUT_SECONDS = env.float("DATABASE_TIMEOUT_SECONDS", default=2.5)
+_DATABASE_TIMEOUT_MS = int(DATABASE_TIMEOUT_SECONDS * 1000)
+DATABASE_OPTIONS: dict[str, dict[str, Any]] = {
     # Surprise: SQLite's default DEFERRED transaction fails at its first write with "database is
     # locked" when another one wrote in between. IMMEDIATE waits its turn instead.
     "django.db.backends.sqlite3": {
         "transaction_mode": "IMMEDIATE",
-        "timeout": 10,
+        "timeout": DATABASE_TIMEOUT_SECONDS,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     },
-    "django.db.backends.postgresql": {"connect_timeout": 3},
+    "django.db.backends.postgresql": {
+        # libpq counts whole seconds here, two at least, and counts them anew for each address.
+        "connect_timeout": max(2, int(DATABASE_TIMEOUT_SECONDS)),
+        # Why not statement_timeout: every statement of a request finds its rows by key, and waits
+        # for nothing but a lock; a migration or a purge may well take minutes. What lock_timeout
+        # does to a migration is wanted: it gives up instead of having every request queue behind
+        # it. Above PostgreSQL's deadlock_timeout (1 s), so that a deadlock is called one.
+        "options": f"-c lock_timeout={_DATABASE_TIMEOUT_MS}",
+        # A server that vanished without a word: the first for a query that nobody acknowledges,
+        # the others for an answer that never comes. Unix sockets need neither and ignore both.
+        "tcp_user_timeout": _DATABASE_TIMEOUT_MS,
+        "keepalives_idle": 1,
+        "keepalives_interval": 1,
+        "keepalives_count": 2,
+    },
 }
-DATABASES["default"].setdefault("OPTIONS", {}).update(
-    DATABASE_OPTIONS.get(DATABASES["default"]["ENGINE"], {})
+# What stands in the URL wins: a pooler such as PgBouncer may refuse `options`.
+DATABASES["default"]["OPTIONS"] = DATABASE_OPTIONS.get(DATABASES["default"]["ENGINE"], {}) | (
+    DATABASES["default"].get("OPTIONS", {})
 )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

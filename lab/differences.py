@@ -135,6 +135,18 @@ DIFFERENCES = (
         },
     ),
     Difference(
+        key="lives_on_while_redis_takes_no_writes",
+        question="Which calls succeed while Redis is full, or a replica, and only reads?",
+        answers={
+            "sessions": ("whoami", "me", "rename", "devices"),
+            "jwt": ("refresh", "whoami", "me", "rename", "devices", "end-device", "logout"),
+        },
+        because={
+            "sessions": "A session is read on every request, and written when it changes.",
+            "jwt": "Written there: the login limits, and the end of the other flow's devices.",
+        },
+    ),
+    Difference(
         key="lives_on_without_database",
         question="Which calls succeed while the database is away?",
         answers={"sessions": ("whoami", "refresh", "logout"), "jwt": ("whoami",)},
@@ -142,6 +154,36 @@ DIFFERENCES = (
             "sessions": "Redis has the session, and a copy of the user's roles; the audit trail "
             "has a gap, which the log fills.",
             "jwt": "Roles stand in the access token; the families stand in the database.",
+        },
+    ),
+    Difference(
+        key="lives_on_while_the_database_takes_no_writes",
+        question="Which calls succeed while somebody else holds the database's lock?",
+        answers={
+            "sessions": ("whoami", "me", "devices", "refresh", "end-device", "logout"),
+            "jwt": ("whoami", "me", "devices"),
+        },
+        because={
+            "sessions": "Redis has the session; the audit trail has a gap, which the log fills.",
+            "jwt": "What changes a login changes its row.",
+        },
+    ),
+    Difference(
+        key="refused_while_the_clock_is_off",
+        question="Which steps of one server's clock make it refuse a live login while they last?",
+        answers={"sessions": (), "jwt": ("-1h", "-60s")},
+        because={
+            "sessions": "Redis measures the idle time, by a clock of its own.",
+            "jwt": "A token that was issued in the future, by more than the leeway, is no token.",
+        },
+    ),
+    Difference(
+        key="refused_after_the_clock_was_off",
+        question="And which make the others refuse, for a while, a login that this server made?",
+        answers={"sessions": (), "jwt": ("+60s",)},
+        because={
+            "sessions": "The times in a record decide only about its absolute end.",
+            "jwt": "The time of issue stands in the token; it is good once the leeway reaches it.",
         },
     ),
 )

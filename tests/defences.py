@@ -512,6 +512,55 @@ DEFENCES = (
         "pass",
         "tests/accounts/test_purge_auth.py -k nothing_is_left",
     ),
+    Defence(
+        "the grace is measured by one clock",
+        "jwt_api/store.py",
+        "age = abs(family.read_at - family.rotated)",
+        "age = timezone.now() - family.rotated",
+        "tests/contract/test_clock_steps.py -k tab",
+    ),
+    Defence(
+        "what the database's clock calls expired is expired",
+        "jwt_api/store.py",
+        'if family.read_at.timestamp() > token["exp"] + settings.LEEWAY_SECONDS:',
+        "if False:",
+        "tests/contract/test_clock_steps.py -k over",
+    ),
+    Defence(
+        "a login that failed keeps the CSRF secret",
+        "accounts/contract/errors.py",
+        '        request.META["CSRF_COOKIE_NEEDS_UPDATE"] = False',
+        "        pass",
+        "tests/contract/test_store_outage.py -k database_takes_no_writes",
+    ),
+    Defence(
+        "SQLite's lock is not waited for longer than promised",
+        "authdemo/settings.py",
+        '"timeout": DATABASE_TIMEOUT_SECONDS,',
+        '"timeout": 10,',
+        "tests/contract/test_store_outage.py -k lock_is_waited",
+    ),
+    Defence(
+        "PostgreSQL's locks are not waited for without end",
+        "authdemo/settings.py",
+        "-c lock_timeout={_DATABASE_TIMEOUT_MS}",
+        "-c lock_timeout=0",
+        "--postgres --timeout=20 tests/contract/test_store_outage.py -k lock_is_waited",
+    ),
+    Defence(
+        "Redis is not waited for without end",
+        "authdemo/settings.py",
+        '"SOCKET_TIMEOUT": REDIS_TIMEOUT_SECONDS,',
+        '"SOCKET_TIMEOUT": 10,',
+        "tests/contract/test_store_outage.py -k redis_is_waited",
+    ),
+    Defence(
+        "what Redis was told outlives its process",
+        "authdemo/redis_supervisor.py",
+        '"--appendfsync", "no"',
+        '"--appendfsync", "everysec"',
+        "tests/sessions_api/test_outage.py -k killed",
+    ),
 )
 
 

@@ -136,9 +136,28 @@ def test_sqlite_waits_its_turn(tmp_path: Path) -> None:
     assert "journal_mode=WAL" in options["init_command"]
 
 
-def test_postgres_is_not_waited_for_without_end(tmp_path: Path) -> None:
-    found = settings_with(tmp_path, DATABASE_URL="postgres://user:secret@db/name")
-    assert found["DATABASES"]["default"]["OPTIONS"] == {"connect_timeout": 3}
+POSTGRES = "postgres://user:secret@db/name"
+
+
+def test_database_is_not_waited_for_without_end(tmp_path: Path) -> None:
+    """Each kind of waiting has its own bound, and one setting moves them all."""
+    lite = settings_with(tmp_path, DATABASE_TIMEOUT_SECONDS="4")["DATABASES"]["default"]["OPTIONS"]
+    assert lite["timeout"] == 4
+    found = settings_with(tmp_path, DATABASE_TIMEOUT_SECONDS="4", DATABASE_URL=POSTGRES)
+    options = found["DATABASES"]["default"]["OPTIONS"]
+    assert options["connect_timeout"] == 4
+    assert options["options"] == "-c lock_timeout=4000"
+    assert options["tcp_user_timeout"] == 4000
+    assert options.keys() >= {"keepalives_idle", "keepalives_interval", "keepalives_count"}
+
+
+def test_what_the_url_says_of_the_database_wins(tmp_path: Path) -> None:
+    """A pooler that refuses `options` must not be sent any."""
+    url = f"{POSTGRES}?options=-c%20lock_timeout%3D9&connect_timeout=9&sslmode=require"
+    options = settings_with(tmp_path, DATABASE_URL=url)["DATABASES"]["default"]["OPTIONS"]
+    assert (options["options"], str(options["connect_timeout"])) == ("-c lock_timeout=9", "9")
+    assert options["sslmode"] == "require"
+    assert options["tcp_user_timeout"] == 2500
 
 
 REFUSED = {

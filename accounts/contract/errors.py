@@ -162,6 +162,8 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
         return None
 
     set_rollback()
+    if exception.status_code >= 500:
+        keep_csrf_cookie(context.get("request"))
     response = Response(body(exception), status=exception.status_code)
     challenge = getattr(exception, "auth_header", None)
     if exception.status_code == status.HTTP_401_UNAUTHORIZED and challenge:
@@ -179,6 +181,16 @@ def answer_as_json(request: Request) -> None:
     """Refuse in the one form, also where the answer would have been YAML or a page of its own."""
     if not isinstance(getattr(request, "accepted_renderer", None), JSON_AND_ITS_PAGE):
         request.accepted_renderer, request.accepted_media_type = JSONRenderer(), JSON
+
+
+def keep_csrf_cookie(request: Any) -> None:
+    """Take back the new CSRF secret that a login has ordered which then failed.
+
+    Surprise: Django sends it with whatever is answered, and what the page was about to ask
+    once more would be refused.
+    """
+    if request is not None:
+        request.META["CSRF_COOKIE_NEEDS_UPDATE"] = False
 
 
 def body(exception: exceptions.APIException) -> dict[str, Any]:
