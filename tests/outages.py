@@ -27,8 +27,10 @@ from typing import Any, TypeAlias
 
 import psycopg
 import pytest
+from django.conf import settings as site_settings
 from django.core.management import call_command
-from django.db import connection
+from django.db import OperationalError, connection
+from django.test import override_settings
 from django_redis.pool import ConnectionFactory
 from psycopg.conninfo import conninfo_to_dict
 from pytest_django import Settings
@@ -46,6 +48,37 @@ PATIENT = 5.0
 """Seconds that the site waits for a Redis that is not away, however busy this machine is."""
 
 needs_redis_server = pytest.mark.skipif(find_binary() is None, reason="no redis-server to start")
+
+
+# --- where nothing has to be kept ------------------------------------------------------------
+
+
+@contextmanager
+def redis_at(location: str, **options: Any) -> Iterator[None]:
+    """Let the site look for Redis somewhere else."""
+    caches = copy.deepcopy(site_settings.CACHES)
+    caches["auth"]["LOCATION"] = location
+    caches["auth"]["OPTIONS"].update(options)
+    with override_settings(CACHES=caches):
+        yield
+
+
+@contextmanager
+def no_redis() -> Iterator[None]:
+    """Nobody listens there."""
+    with redis_at("unix:///nonexistent/redis.sock?db=0"):
+        yield
+
+
+@contextmanager
+def no_database() -> Iterator[None]:
+    """Every statement fails as it does when the server has gone away, whatever the database."""
+
+    def fail(*args: Any) -> None:
+        raise OperationalError("server closed the connection unexpectedly")
+
+    with connection.execute_wrapper(fail):
+        yield
 
 
 # --- Redis ----------------------------------------------------------------------------------

@@ -19,8 +19,9 @@ from accounts.security_log import hashed_device
 from lab.differences import difference
 from tests.contract.answers import secret_of, steal
 from tests.contract.people import NEW_PASSWORD, Enter, Person
-from tests.contract.test_store_outage import lives_on, no_database, no_redis, redis_at
+from tests.contract.test_store_outage import lives_on
 from tests.log_reader import Log, reading
+from tests.outages import no_database, no_redis, redis_at
 
 pytestmark = pytest.mark.inside("reads the log")
 
