@@ -198,6 +198,7 @@ def test_a_header_of_nonsense_is_answered_calmly(
     assert client.refresh()
 
 
+@pytest.mark.alone
 @pytest.mark.once
 @pytest.mark.inside("servers have a limit of their own; see test_wire.py")
 @pytest.mark.parametrize("headers", SIZED.values(), ids=SIZED)
