@@ -4,8 +4,11 @@ The contract's views and the server-rendered pages both come through here, so th
 an event is recorded, and an epoch raised, whichever door was taken.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from django.contrib.auth import authenticate
-from django.db import transaction
+from django.db import DatabaseError, OperationalError, transaction
 from django.http import HttpRequest
 from django.middleware.csrf import rotate_token
 
@@ -16,6 +19,22 @@ from accounts.contract.registry import flows
 from accounts.models import AuthEvent, User
 
 Kind = AuthEvent.Kind
+
+
+@contextmanager
+def revoked_if_deleted(user_id: int) -> Iterator[None]:
+    """Raise `CredentialRevoked` for what cannot be written because the user has just been deleted.
+
+    A row that names a user who is gone is refused by the database, each kind of row with an
+    error of its own. That the user is gone is what they have in common.
+    """
+    try:
+        yield
+    except DatabaseError as error:
+        away = isinstance(error, OperationalError)
+        if away or User.objects.filter(pk=user_id).exists():
+            raise
+        raise CredentialRevoked("deleted meanwhile") from error
 
 
 def prove_password(request: HttpRequest, *, username: str, password: str, flow: str) -> User | None:
@@ -39,7 +58,8 @@ def prove_password(request: HttpRequest, *, username: str, password: str, flow: 
 
 def log_in(request: HttpRequest, flow: Flow, user: User) -> Credential:
     """Start a device of `flow` for a user whose password was just proven."""
-    credential = flow.issue(request, user)
+    with revoked_if_deleted(user.pk):
+        credential = flow.issue(request, user)
     # Threat: an attacker who planted the CSRF cookie before the login would know it after.
     rotate_token(request)
     record(Kind.LOGIN, request, flow=flow.key, user_id=user.pk, device=credential.device)
@@ -75,18 +95,27 @@ def end_logins(
     request: HttpRequest | None, user: User, *, flow: str = "", detail: str = ""
 ) -> None:
     """End every device of the user in both flows, whoever asked; the event goes with it."""
-    with transaction.atomic():
+    with revoked_if_deleted(user.pk), transaction.atomic():
         user.raise_epoch()
         record(Kind.LOGOUT_ALL, request, flow=flow, user_id=user.pk, detail=detail)
 
 
 def change_password(request: HttpRequest, flow: Flow, user: User, password: str) -> Credential:
     """Set the password, end every device in both flows, and issue this one anew."""
-    with transaction.atomic():
-        user.set_password(password)
-        user.save(update_fields=["password"])  # raises the epoch
-        record(Kind.PASSWORD_CHANGED, request, flow=flow.key, user_id=user.pk)
-    return flow.issue(request, user)
+    with revoked_if_deleted(user.pk):
+        with transaction.atomic():
+            user.set_password(password)
+            user.save(update_fields=["password"])  # raises the epoch
+            record(Kind.PASSWORD_CHANGED, request, flow=flow.key, user_id=user.pk)
+        return flow.issue(request, user)
+
+
+def rename(user: User, display_name: str) -> None:
+    """Write the one thing about themselves that a user can change here."""
+    user.display_name = display_name
+    with revoked_if_deleted(user.pk):
+        # Of the whole row only this column: nothing that changed meanwhile is put back.
+        user.save(update_fields=["display_name"])
 
 
 def current_user(presented: Presented) -> User:

@@ -265,8 +265,7 @@ class ProfilePage(PersonalPage):
         form = NameForm(request.POST, instance=self.user)
         if not form.is_valid():
             return self.render_to_response(self.get_context_data(name_form=form))
-        # Of the whole row only this column is written: nothing that changed meanwhile is put back.
-        self.user.save(update_fields=["display_name"])
+        lifecycle.rename(self.user, form.cleaned_data["display_name"])
         messages.success(request, "Your display name is changed.")
         return redirect(self.url("profile"))
 

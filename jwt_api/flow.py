@@ -21,6 +21,7 @@ from accounts.contract.errors import (
     NotAuthenticated,
 )
 from accounts.contract.flow import Credential, Device, EndedDevice, Remembered
+from accounts.lifecycle import revoked_if_deleted
 from accounts.models import AuthEvent, User
 from jwt_api import store
 from jwt_api.authentication import Authentication
@@ -55,7 +56,8 @@ class Flow(contract.Flow):
     def renew(self, request: HttpRequest) -> Credential:
         token = self._refresh_token(request)
         try:
-            family, successor = store.rotate(token)
+            with revoked_if_deleted(token.user_id):
+                family, successor = store.rotate(token)
         except CredentialReused:
             self._end_reused(request, token)
             raise

@@ -16,7 +16,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, ParamSpec, TypedDict, TypeVar
 
 from django.conf import settings
-from django.db import OperationalError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -113,6 +113,11 @@ def rotate(token: RefreshToken) -> tuple[TokenFamily, RefreshToken]:
                 return _claim(family)
             except _Overtaken:
                 continue
+            except IntegrityError as error:
+                if BlacklistedToken.objects.filter(token=family.current).exists():
+                    # The family's row is older than the blacklist: it came from a backup.
+                    raise CredentialReused("current, and on the blacklist") from error
+                raise
         if _is_in_grace(family, token):
             return family, _current_again(family)
         raise CredentialReused("refresh token reused")

@@ -87,7 +87,8 @@ class SessionStore(SessionBase):
         self.record, self.snapshot = record, snapshot
         self._written = (session_id, _encoded(record.data))
         touch_after = min(60, settings.SESSION_COOKIE_AGE / 10)
-        if not record.rotated and time.time() - record.seen >= touch_after:
+        # A server whose clock is behind notes the use as well, or the idle time would pass.
+        if not record.rotated and abs(time.time() - record.seen) >= touch_after:
             store.touch(session_id, raw, record)
         return record.data
 

@@ -7,7 +7,7 @@ from django.contrib.auth import SESSION_KEY, login
 from django.http import HttpRequest, HttpResponseBase
 
 from accounts.contract import flow as contract
-from accounts.contract.errors import NotAuthenticated
+from accounts.contract.errors import CredentialRevoked, NotAuthenticated
 from accounts.contract.flow import Credential, Device, EndedDevice, Remembered
 from accounts.models import User
 from sessions_api import store
@@ -45,6 +45,12 @@ class Flow(contract.Flow):
             raise refusal
         if session.session_key is None or user_of(session.session_key) == ANONYMOUS:
             raise NotAuthenticated
+        # A refresh reads the row itself, whatever the copy in Redis says: once in a while somebody
+        # must, and a Redis that was put back to an older state would be believed otherwise.
+        assert session.record is not None
+        snapshot = store.refresh_snapshot(user_of(session.session_key))
+        if not snapshot.is_active or snapshot.epoch != session.record.epoch:
+            raise CredentialRevoked("epoch, inactive or deleted")
         session.adopt(*store.rotate(session.session_key))
         return self._credential(session)
 
@@ -57,7 +63,7 @@ class Flow(contract.Flow):
             ended = EndedDevice(user_id=int(session[SESSION_KEY]), device=session.record.device)
         elif presented is not None:
             # The id may have been refreshed away a moment ago, in another tab: what it led to ends.
-            store.end_successors(presented)
+            store.end_session(presented)
         session.flush()
         return ended
 

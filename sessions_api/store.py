@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any, TypeAlias
@@ -180,7 +180,9 @@ def touch(session_id: str, raw: bytes, record: Record) -> None:
     Only if the record still is what this request read; otherwise somebody else has
     written, rotated or ended it meanwhile, and that counts.
     """
-    user_id, digest, now = user_of(session_id), digest_of(session_id), int(time.time())
+    user_id, digest = user_of(session_id), digest_of(session_id)
+    # A clock that is behind brings the absolute end no later.
+    now = max(int(time.time()), record.seen)
     name = session_key_name(user_id, digest)
     record.seen = now
 
@@ -191,7 +193,8 @@ def touch(session_id: str, raw: bytes, record: Record) -> None:
             idle = record.idle_seconds(now)
             pipe.set(name, record.encode(), xx=True, ex=max(1, idle))
             if user_id != ANONYMOUS:
-                pipe.zadd(index_name(user_id), {digest: now + idle}, xx=True)
+                # Not only if it is listed: an index that Redis has evicted is made again by use.
+                _list(pipe, user_id, digest, now + idle)
 
     with store_errors():
         try:
@@ -241,16 +244,25 @@ def rotate(session_id: str) -> tuple[str, Record]:
     return next_id, record
 
 
-def end_sessions(user_id: int, device: str | None = None, *, keep_epoch: int | None = None) -> int:
+def end_sessions(
+    user_id: int,
+    device: str | None = None,
+    *,
+    keep_epoch: int | None = None,
+    also: Sequence[str] = (),
+) -> int:
     """End a user's sessions and return how many there were.
 
-    All of them, or those of one device, or all but those of the epoch `keep_epoch`.
+    All of them, or those of one device, or all but those of the epoch `keep_epoch`. They are found
+    by the user's index; digests that are known otherwise come as `also`, for a Redis that evicts
+    may have lost the index.
     """
     index = index_name(user_id)
 
     def drop(pipe: Pipeline) -> int:
         now = int(time.time())
-        digests = [digest.decode() for digest in pipe.zrange(index, 0, -1)]
+        listed = [digest.decode() for digest in pipe.zrange(index, 0, -1)]
+        digests = list(dict.fromkeys([*listed, *also]))
         names = [session_key_name(user_id, digest) for digest in digests]
         records = [decode(raw) if raw else None for raw in (pipe.mget(names) if names else [])]
         found = [
@@ -272,29 +284,27 @@ def end_sessions(user_id: int, device: str | None = None, *, keep_epoch: int | N
 
 
 def end_session(session_id: str) -> None:
-    """End the session and every other id of its device."""
-    _, record, _ = read(session_id)
-    user_id = user_of(session_id)
-    if user_id == ANONYMOUS:
-        with store_errors():
-            redis().delete(session_key_name(user_id, digest_of(session_id)))
-    elif record is not None:
-        end_sessions(user_id, record.device)
-    else:
-        # It may have been refreshed away since the caller looked, in another tab.
-        end_successors(session_id)
-
-
-def end_successors(session_id: str) -> None:
-    """End what an id led to that was refreshed away: the device, whichever id it has now."""
-    user_id, lineage = user_of(session_id), [session_id]
-    for _ in range(MOST_SUCCESSORS):
-        lineage.append(successor_id(lineage[-1]))
+    """End the device that an id belongs to, whichever id it has by now: it may have been
+    refreshed away since the caller looked, in another tab.
+    """
+    user_id, lineage = user_of(session_id), lineage_of(session_id)
+    names = [session_key_name(user_id, digest) for digest in lineage]
     with store_errors():
-        raws = redis().mget([session_key_name(user_id, digest_of(each)) for each in lineage])
-    for record in (decode(raw) for raw in raws if raw):
-        if record is not None:
-            end_sessions(user_id, record.device)
+        if user_id == ANONYMOUS:
+            redis().delete(names[0])
+            return
+        raws = redis().mget(names)
+    records = [decode(raw) for raw in raws if raw]
+    for device in {record.device for record in records if record is not None}:
+        end_sessions(user_id, device, also=lineage)
+
+
+def lineage_of(session_id: str) -> list[str]:
+    """The digests of an id and of those that refreshes of it lead to, one after the other."""
+    ids = [session_id]
+    while len(ids) <= MOST_SUCCESSORS:
+        ids.append(successor_id(ids[-1]))
+    return [digest_of(each) for each in ids]
 
 
 def live_records(user_id: int) -> list[tuple[str, Record]]:
@@ -363,7 +373,7 @@ def why_gone(session_id: str) -> ContractError:
         ended, idle_end = pipe.execute()
     if ended is not None:
         return CredentialRevoked("session was ended")
-    if idle_end is not None:
+    if idle_end is not None and idle_end <= time.time() + settings.LEEWAY_SECONDS:
         return CredentialExpired("idle time is over")
     return CredentialInvalid("unknown session id")
 
@@ -374,8 +384,12 @@ def _put(pipe: Pipeline, user_id: int, digest: str, record: Record) -> None:
     name = session_key_name(user_id, digest)
     pipe.set(name, record.encode(), nx=True, ex=max(1, idle))
     if user_id != ANONYMOUS:
-        pipe.zadd(index_name(user_id), {digest: int(now) + idle})
-        pipe.expire(index_name(user_id), settings.ABSOLUTE_SECONDS + REMEMBER_ENDED_SECONDS)
+        _list(pipe, user_id, digest, int(now) + idle)
+
+
+def _list(pipe: Pipeline, user_id: int, digest: str, idle_end: int) -> None:
+    pipe.zadd(index_name(user_id), {digest: idle_end})
+    pipe.expire(index_name(user_id), settings.ABSOLUTE_SECONDS + REMEMBER_ENDED_SECONDS)
 
 
 def _retire(pipe: Pipeline, user_id: int, digest: str, record: Record, now: int) -> None:

@@ -59,6 +59,10 @@ class ContractView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         if request.method not in self.allowed_methods:
             # Before anything is asked: nobody needs a credential to be told what a call is not for.
+            # (Only in which form it is told: a page, for who came with a browser.)
+            request.accepted_renderer, request.accepted_media_type = (
+                self.perform_content_negotiation(request)
+            )
             self.http_method_not_allowed(request)
         super().initial(request, *args, **kwargs)
         if request.method not in SAFE_METHODS:
@@ -169,8 +173,7 @@ class MeView(ContractView):
         user = self.current_user()
         values = NameSerializer(data=request.data)
         values.is_valid(raise_exception=True)
-        user.display_name = values.validated_data["display_name"]
-        user.save(update_fields=["display_name"])
+        lifecycle.rename(user, values.validated_data["display_name"])
         return Response(ProfileSerializer(user).data)
 
 
