@@ -24,7 +24,7 @@ test: ## run every test, on SQLite and on PostgreSQL
 	$(IN_ENVIRONMENT) -m pytest $(PARALLEL) $(ARGS)
 	$(IN_ENVIRONMENT) -m pytest --postgres $(PARALLEL) $(ARGS)
 
-races: ## the races at their full count: 100 trials each, about a quarter of an hour
+races: ## the races at their full count: 100 trials each, an hour or two
 	RACE_TRIALS=100 $(IN_ENVIRONMENT) -m pytest $(RACES)
 	RACE_TRIALS=100 $(IN_ENVIRONMENT) -m pytest --postgres $(RACES)
 
