@@ -5,7 +5,7 @@ ARGS ?=
 # A worker for each core. It takes whole files, so that a seed gives the order of `pytest FILE`,
 # in the order of conftest.py, which puts slow files first. One process: make test ARGS="-n 0"
 PARALLEL = -n logical --dist loadfile --no-loadscope-reorder --max-worker-restart 0
-RACES = tests/jwt_api/test_races.py tests/sessions_api/test_races.py \
+RACES = tests/contract/test_races.py tests/jwt_api/test_races.py tests/sessions_api/test_races.py \
 	tests/accounts/test_login_doors.py
 IN_ENVIRONMENT := $(PYTHON) -m authdemo.bootstrap tests/requirements.txt
 # What `check --deploy` looks at: production settings, nothing of this checkout's own.
@@ -24,7 +24,7 @@ test: ## run every test, on SQLite and on PostgreSQL
 	$(IN_ENVIRONMENT) -m pytest $(PARALLEL) $(ARGS)
 	$(IN_ENVIRONMENT) -m pytest --postgres $(PARALLEL) $(ARGS)
 
-races: ## the races at their full count: 100 trials each, about a quarter of an hour
+races: ## the races at their full count: 100 trials each, an hour or two
 	RACE_TRIALS=100 $(IN_ENVIRONMENT) -m pytest $(RACES)
 	RACE_TRIALS=100 $(IN_ENVIRONMENT) -m pytest --postgres $(RACES)
 
