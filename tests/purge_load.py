@@ -109,14 +109,14 @@ def measure(asked: Namespace, environment: dict[str, str], stack: ExitStack) -> 
             purging.append(meter.window(asked.seconds))
             work.rest()
         say(f"Meanwhile it {work.said}")
-    began = time.monotonic()
-    call_command("purge_auth", "--load=100", "--batch=1000")
-    took = time.monotonic() - began
     without, during = [*chain(*quiet)], [*chain(*purging)]
     ratio = p95(during) / p95(without)
     say(f"without a purge: {line(without)}")
     say(f"with a purge:    {line(during)}")
     say(f"p95 with a purge is {ratio:.2f} times that without.")
+    began = time.monotonic()
+    call_command("purge_auth", "--load=100", "--batch=1000")
+    took = time.monotonic() - began
     say(f"The rest at full speed took {took:.0f} s. Answers: {dict(meter.answers)}.")
     well = ratio <= MOST_RATIO and set(meter.answers) == {200}
     say(f"p95 stayed within {MOST_RATIO - 1:.0%}: {'yes' if ratio <= MOST_RATIO else 'NO'}.")
