@@ -149,7 +149,7 @@ DIFFERENCES = (
     Difference(
         key="lives_on_without_database",
         question="Which calls succeed while the database is away?",
-        answers={"sessions": ("whoami", "refresh", "logout"), "jwt": ("whoami",)},
+        answers={"sessions": ("whoami", "logout"), "jwt": ("whoami",)},
         because={
             "sessions": "Redis has the session, and a copy of the user's roles; the audit trail "
             "has a gap, which the log fills.",

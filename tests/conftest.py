@@ -27,6 +27,9 @@ from authdemo.browser import find_browser
 from authdemo.file_lock import lock, open_lock
 from tests.postgres_server import start_postgres
 
+# Here, because tests outside of the contract suite import them as well, and may come first.
+pytest.register_assert_rewrite("tests.contract.answers", "tests.contract.costs")
+
 SETTINGS_FILE = Path(__file__).resolve().parent.parent / "authdemo" / "settings.py"
 CI = os.environ.get("CI", "").lower() in ("1", "true")
 BROWSER_FLAGS = [
@@ -148,10 +151,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         once = [item for item in items if any(map(item.get_closest_marker, marks))]
         items[:] = [item for item in items if item not in once]
         config.hook.pytest_deselected(items=once)
+    # Surprise: once Playwright has begun, its event loop runs in this thread until the end, and
+    # asyncio.run() refuses to run another one.
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
     if hasattr(config, "workerinput"):
         # A long file that one worker begins last keeps all others waiting.
-        marks = ("slow", "browser")
-        items.sort(key=lambda item: not any(map(item.get_closest_marker, marks)))
+        items.sort(key=lambda item: item.get_closest_marker("slow") is None)
     skip_without_browser(items)
 
 

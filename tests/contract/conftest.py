@@ -26,8 +26,6 @@ from tests.contract.clock import Clock
 from tests.contract.people import NEW_PASSWORD, Enter, Person, Visit
 from tests.contract.transport import InProcess, keep_connections
 
-pytest.register_assert_rewrite("tests.contract.answers", "tests.contract.costs")
-
 HERE = Path(__file__).parent
 
 

@@ -583,7 +583,6 @@ DELETIONS = {
 }
 
 
-@pytest.mark.xfail(reason="what is written of a user who goes meanwhile is a 500", strict=True)
 @pytest.mark.parametrize("deletion", DELETIONS.values(), ids=DELETIONS)
 def test_a_deletion_racing_everything(
     enter: Enter,

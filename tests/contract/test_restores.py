@@ -45,30 +45,6 @@ MINUTE = 60
 """Epochs are times in seconds, and no restore is done within one."""
 
 
-# Bugs that are known and not mended yet: the mark goes with them, as it is strict.
-USED_ALREADY = "the claim of a token that is on the blacklist raises IntegrityError"
-BELIEVES_REDIS = "a session is refreshed by its snapshot in Redis, without asking the user's row"
-OPEN_BUGS = {
-    "test_restored_families_revive_nothing[jwt-refreshed twice]": USED_ALREADY,
-    "test_restored_families_revive_nothing[jwt-logged out]": USED_ALREADY,
-    "test_redis_put_back_revives_nothing_after_end_logins[sessions-deleted]": BELIEVES_REDIS,
-    "test_redis_put_back_revives_what_only_it_knew[sessions-logged out everywhere]": BELIEVES_REDIS,
-    "test_redis_put_back_revives_what_only_it_knew[sessions-password changed]": BELIEVES_REDIS,
-    "test_redis_put_back_revives_what_only_it_knew[sessions-deactivated]": BELIEVES_REDIS,
-    "test_redis_put_back_revives_what_only_it_knew[sessions-deactivated and reactivated]": (
-        BELIEVES_REDIS
-    ),
-    "test_redis_put_back_revives_what_only_it_knew[sessions-deleted]": BELIEVES_REDIS,
-}
-
-
-@pytest.fixture(autouse=True)
-def _open_bugs(request: pytest.FixtureRequest) -> None:
-    if request.node.name in OPEN_BUGS:
-        reason = OPEN_BUGS[request.node.name]
-        request.node.add_marker(pytest.mark.xfail(reason=reason, strict=True))
-
-
 # --- what happened since the backup -----------------------------------------------------------
 
 

@@ -181,7 +181,6 @@ def test_stall_between_two_requests_leaves_no_broken_connection(
         assert seen == devices
 
 
-@pytest.mark.xfail(reason="a use is noted only when the clock has moved ahead of the last one")
 def test_use_is_noted_by_a_server_whose_clock_is_behind(
     server: PrivateRedis, ada: User, settings: Settings
 ) -> None:
