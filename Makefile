@@ -6,7 +6,7 @@ ARGS ?=
 # in the order of conftest.py, which puts slow files first. One process: make test ARGS="-n 0"
 PARALLEL = -n logical --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 # Whatever counts by `trials` (tests/accounts/racing.py).
-RACES = $(shell grep -rl --include='test_*.py' 'trials(' tests)
+RACES = ${shell grep -rl --include='test_*.py' 'trials(' tests}
 IN_ENVIRONMENT := $(PYTHON) -m authdemo.bootstrap tests/requirements.txt
 # What `check --deploy` looks at: production settings, nothing of this checkout's own.
 PRODUCTION = ENV_FILE=/dev/null VAR_DIR=$$(mktemp -d) DEBUG=0 LAB=0 HTTPS=1 COOKIE_SECURE=1 \

@@ -57,18 +57,21 @@ class ContractView(APIView):
     sets_cookie = False
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        if request.method not in self.allowed_methods:
-            # Before anything is asked: nobody needs a credential to be told what a call is not for.
-            # (Only in which form it is told: a page, for who came with a browser.)
-            request.accepted_renderer, request.accepted_media_type = (
-                self.perform_content_negotiation(request)
-            )
-            self.http_method_not_allowed(request)
         super().initial(request, *args, **kwargs)
         if request.method not in SAFE_METHODS:
             # Threat: any site can send a form, or text/plain, without asking first (CORS). DRF
             # looks at the type of a body only where a call reads it, and logout reads none.
             _ = request.data
+
+    def perform_authentication(self, request: Request) -> None:
+        if request.method not in self.allowed_methods:
+            # Before anything is asked: nobody needs a credential to be told what a call is not for.
+            self.http_method_not_allowed(request)
+        self.prove_authority(request)
+
+    def prove_authority(self, request: Request) -> None:
+        """Ask for whatever gives this call its authority."""
+        super().perform_authentication(request)
 
     def get_authenticators(self) -> list[BaseAuthentication]:
         return [self.flow.authentication()]
@@ -112,7 +115,7 @@ class CookieAuthorityView(ContractView):
     def get_authenticators(self) -> list[BaseAuthentication]:
         return []
 
-    def perform_authentication(self, request: Request) -> None:
+    def prove_authority(self, request: Request) -> None:
         enforce_csrf(request._request)
 
 

@@ -15,13 +15,13 @@ pytestmark = pytest.mark.inside("counts SQL statements and Redis commands")
 COSTS: dict[str, dict[str, tuple[int, int]]] = {
     "sessions": {
         "login": (4, 30),
-        "refresh": (1, 17),
+        "refresh": (2, 22),
         "whoami": (0, 1),
         "me": (1, 1),
         "rename": (2, 1),
         "devices": (2, 3),
         "end-device": (2, 11),
-        "password": (12, 56),
+        "password": (11, 52),
         "logout": (1, 12),
         "logout-all": (7, 17),
     },

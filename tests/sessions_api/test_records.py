@@ -6,6 +6,7 @@ with them in Redis stands in `test_store.py`.
 
 import json
 import math
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -228,6 +229,7 @@ def test_reason_says_what_the_client_can_do_next(ada: User, start: Start, redis:
     ids = [ended.session_key or "", lapsed.session_key or "", new_session_id(ada.pk)]
     ended.flush()
     redis.delete(session_key_name(ada.pk, digest_of(ids[1])))
+    redis.zadd(index_name(ada.pk), {digest_of(ids[1]): int(time.time())})
     assert [store.why_gone(session_id).default_code for session_id in ids] == [
         "credential_revoked",
         "credential_expired",
