@@ -29,7 +29,7 @@ import psycopg
 import pytest
 from django.conf import settings as site_settings
 from django.core.management import call_command
-from django.db import OperationalError, connection
+from django.db import connection
 from django.test import override_settings
 from django_redis.pool import ConnectionFactory
 from psycopg.conninfo import conninfo_to_dict
@@ -72,12 +72,9 @@ def no_redis() -> Iterator[None]:
 
 @contextmanager
 def no_database() -> Iterator[None]:
-    """Every statement fails as it does when the server has gone away, whatever the database."""
-
-    def fail(*args: Any) -> None:
-        raise OperationalError("server closed the connection unexpectedly")
-
-    with connection.execute_wrapper(fail):
+    """Each statement that needs a table fails, for a reason that is real."""
+    away = unopenable if connection.vendor == "sqlite" else tables_locked
+    with waits_for_locks(), away():
         yield
 
 
@@ -492,8 +489,9 @@ def kill_connections() -> None:
 class PrivatePostgres:
     """A PostgreSQL that nobody else uses; it starts when the site is first pointed at it."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self) -> None:
+        # Not pytest's folder: each run of pytest closes it to all other users, this server's too.
+        self.folder = Path(tempfile.mkdtemp(prefix="authdemo-outage-"))
         self.address: dict[str, Any] = {}
         self.data: Path | None = None
         self.stop_first: Callable[[], None] = lambda: None
@@ -569,6 +567,7 @@ class PrivatePostgres:
         if self.data is not None:
             self.stop()
             self.stop_first()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     @contextmanager
     def used(self) -> Iterator[None]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,16 +23,14 @@ from sessions_api.middleware import SessionMiddleware
 from sessions_api.records import snapshot_name
 from tests.accounts.racing import browser, log_in, post
 from tests.outages import (
-    DATABASE_AWAY,
     REDIS_AWAY,
     REDIS_NOT_WRITABLE,
     SHORT,
-    PrivatePostgres,
     PrivateRedis,
     busy_disk,
     needs_redis_server,
+    no_database,
     private_redis,
-    waits_for_locks,
 )
 
 pytestmark = [pytest.mark.django_db, needs_redis_server]
@@ -198,15 +195,12 @@ def test_use_is_noted_by_a_server_whose_clock_is_behind(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_without_the_database_a_missing_snapshot_is_no_logout(
-    ada: User, redis: Any, tmp_path: Path
-) -> None:
+def test_without_the_database_a_missing_snapshot_is_no_logout(ada: User, redis: Any) -> None:
     """Nobody knows whether ada is active: neither 200 nor 401 would be honest."""
     client = browser()
     log_in(client, "sessions")
-    outage = next(iter(DATABASE_AWAY.values()))
     redis.delete(snapshot_name(ada.pk))
-    with outage(PrivatePostgres(tmp_path)) as away, waits_for_locks(), away():
+    with no_database():
         assert_waits(whoami(client))
         assert_waits(client.get("/sessions/profile/"))
     assert redis.exists(snapshot_name(ada.pk)) == 0, "nothing was guessed and kept"
