@@ -101,12 +101,15 @@ def end_logins(
 
 
 def change_password(request: HttpRequest, flow: Flow, user: User, password: str) -> Credential:
-    """Set the password, end every device in both flows, and issue this one anew."""
-    with revoked_if_deleted(user.pk):
-        with transaction.atomic():
-            user.set_password(password)
-            user.save(update_fields=["password"])  # raises the epoch
-            record(Kind.PASSWORD_CHANGED, request, flow=flow.key, user_id=user.pk)
+    """Set the password, end every device in both flows, and issue this one anew.
+
+    All of it or nothing: a 503 after the password was changed would have its user try the
+    old one once more.
+    """
+    with revoked_if_deleted(user.pk), transaction.atomic():
+        user.set_password(password)
+        user.save(update_fields=["password"])  # raises the epoch
+        record(Kind.PASSWORD_CHANGED, request, flow=flow.key, user_id=user.pk)
         return flow.issue(request, user)
 
 

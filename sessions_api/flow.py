@@ -30,6 +30,7 @@ class Flow(contract.Flow):
     authentication = Authentication
 
     def issue(self, request: HttpRequest, user: User) -> Credential:
+        leave_outdated_session(request, user)
         # Django's own login: it drops another user's session, and the store starts a new id.
         login(request, user)
         # Written now, not by the middleware on the way out: a login that Redis did not take
@@ -117,6 +118,20 @@ class Flow(contract.Flow):
             user_id=user_of(session.session_key or ""),
             device=session.record.device,
         )
+
+
+def leave_outdated_session(request: HttpRequest, user: User) -> None:
+    """Begin anew beside a session of this user that an epoch ends which is not committed yet.
+
+    Django's login would end it at once; should the commit fail, the user would be logged out by a
+    password change that never was. After the commit `user_changed` clears it away.
+    """
+    session = session_of(request)
+    if session.session_key is None or user_of(session.session_key) != user.pk:
+        return
+    if session.why_refused() is None and session.record and session.record.epoch != user.epoch:
+        request.session = SessionStore()
+        session_of(request).client = session.client
 
 
 def _moment(seconds: int) -> datetime:

@@ -64,8 +64,10 @@ class ContractView(APIView):
             _ = request.data
 
     def perform_authentication(self, request: Request) -> None:
-        if request.method not in self.allowed_methods:
+        is_page = request.accepted_renderer.format == "api"
+        if request.method not in self.allowed_methods and not is_page:
             # Before anything is asked: nobody needs a credential to be told what a call is not for.
+            # The browsable page asks all the same, to offer what this user may send here.
             self.http_method_not_allowed(request)
         self.prove_authority(request)
 

@@ -21,7 +21,7 @@ COSTS: dict[str, dict[str, tuple[int, int]]] = {
         "rename": (2, 1),
         "devices": (2, 3),
         "end-device": (2, 11),
-        "password": (11, 52),
+        "password": (11, 46),
         "logout": (1, 12),
         "logout-all": (7, 17),
     },

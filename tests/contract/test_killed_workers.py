@@ -34,8 +34,8 @@ AROUND = {
 COMMIT = "django.db.backends.base.base.BaseDatabaseWrapper.commit"
 INSIDE = {
     "sessions": {
-        "read, nothing sent": ("before", "redis.client.Pipeline.execute"),
-        "done, its answer not read": ("after", "redis.client.Pipeline.execute"),
+        "read, nothing sent": ("before", "sessions_api.store._retire"),
+        "done, nothing said": ("before", "sessions_api.store._trim_index"),
     },
     "jwt": {
         "one row written, not committed": ("after", "django.db.models.query.QuerySet.create"),

@@ -63,10 +63,6 @@ pytestmark = [
 ]
 
 PROMISED_SECONDS = 3
-HALF_CHANGED = pytest.mark.xfail(
-    strict=False,
-    reason="the password is changed by the time the new credential cannot be written",
-)
 once = pytest.mark.once  # what Redis does is the same on every database
 
 
@@ -116,7 +112,7 @@ PAGES = (
 )
 EVERYTHING: tuple[Call | PageCall, ...] = CALLS + PAGES
 TORN = [
-    pytest.param(call, id=call.name, marks=[HALF_CHANGED] if call.name == "password" else [])
+    pytest.param(call, id=call.name)
     for call in EVERYTHING
     if FULL or call.name in ("login", "refresh", "password", "logout", "me")
 ]
