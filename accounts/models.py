@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Collection
 from typing import Any, ClassVar
 
+from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import models, transaction
 from django.db.models import F
@@ -56,6 +57,18 @@ def _after_commit(flow: Flow, user_id: int) -> Callable[[], None]:
     return user_changed
 
 
+def end_before_deletion(user_ids: Collection[int]) -> None:
+    """End what these users have, and let nothing new name them; inside the transaction.
+
+    What is under way would otherwise write one more row that names the user after the rows were
+    collected, and PostgreSQL would refuse the deletion. The locks are taken in the order in which a
+    logout-all takes them, so that neither waits for the other.
+    """
+    users = User.objects.filter(pk__in=user_ids)
+    users.update(epoch=next_epoch())
+    list(users.select_for_update().values_list("pk"))
+
+
 class UserQuerySet(models.QuerySet["User"]):
     """Bulk changes reach the flows too: the admin's "delete selected" never calls `User.delete`."""
 
@@ -74,6 +87,7 @@ class UserQuerySet(models.QuerySet["User"]):
     def delete(self) -> tuple[int, dict[str, int]]:
         with transaction.atomic():
             ids = list(self.order_by().values_list("pk", flat=True))
+            end_before_deletion(ids)
             result = super().delete()
             tell_flows(ids)
         return result
@@ -168,9 +182,26 @@ class User(AbstractUser):
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         user_id = self.pk
         with transaction.atomic():
+            end_before_deletion([user_id])
             result = super().delete(*args, **kwargs)
             tell_flows([user_id])
         return result
+
+    def check_password(self, raw_password: str | None) -> bool:
+        """Check, and hash anew where the hasher is an older one.
+
+        Threat: Django's own writes the new hash of the password that was right when this row was
+        read. A login under way would put an old password back over the one just set.
+        """
+
+        def renew_hash(password: str | None) -> None:
+            renewed = make_password(password)
+            unchanged: models.QuerySet[User] = models.QuerySet(User)
+            unchanged = unchanged.filter(pk=self.pk, password=self.password)
+            if unchanged.update(password=renewed):
+                self.password = renewed
+
+        return check_password(raw_password, self.password, renew_hash)
 
     def raise_epoch(self) -> None:
         """End every credential issued so far, in both flows, at commit."""

@@ -20,7 +20,10 @@ from typing import Any, TypeAlias
 import httpx
 import pytest
 from django.conf import settings
+from django.contrib.auth import hashers
+from django.contrib.auth.hashers import make_password
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import path, reverse
@@ -689,6 +692,37 @@ def test_a_slow_write_racing_an_ending_brings_nothing_back(
         assert str(difference("cookie_name", flow)) not in set_cookies(answer)
         assert (user().epoch > before) == (ending in ENDS_THE_STATE)
         assert_dead(writer, state_ended=ending in ENDS_THE_STATE)
+
+
+def test_a_login_that_hashes_anew_does_not_put_the_old_password_back(
+    set_stage: Callable[[], Stage],
+    guest: FlowClient,
+    ada: Person,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Threat: a better hasher is configured; who knew the old password keeps it by logging in."""
+    scrypt = "django.contrib.auth.hashers.ScryptPasswordHasher"
+    old_hash = make_password(ada.password, hasher=hashers.ScryptPasswordHasher())
+    stage = set_stage()
+    QuerySet(User).filter(username="ada").update(password=old_hash)
+    guest.fetch_csrf_token()
+    verify = hashers.ScryptPasswordHasher.verify
+    changed: list[bool] = []
+
+    def change_and_verify(hasher: Any, password: str, encoded: str) -> bool:
+        if not changed:
+            changed.append(True)
+            set_password_in_admin(stage)
+        return verify(hasher, password, encoded)
+
+    monkeypatch.setattr(hashers.ScryptPasswordHasher, "verify", change_and_verify)
+    settings.PASSWORD_HASHERS = [*settings.PASSWORD_HASHERS, scrypt]
+    credentials = {"username": ada.username, "password": ada.password}
+    assert guest.send("POST", "login/", credentials).status_code in (200, 401)
+    assert changed
+    assert user().check_password(NEW_PASSWORD)
+    assert not user().check_password(ada.password)
 
 
 # --- a database that lets one of two wait, or undoes it ---------------------------------------
