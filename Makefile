@@ -4,7 +4,8 @@ PYTHON ?= python3
 ARGS ?=
 # A worker for each core. It takes whole files, so that a seed gives the order of `pytest FILE`,
 # in the order of conftest.py, which puts slow files first. One process: make test ARGS="-n 0"
-PARALLEL = -n logical --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+# What takes long and seldom says anything new is left to CI: make test CI=true
+PARALLEL = $(if $(filter true 1,$(CI)),,-m "not thorough") -n logical --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 # Whatever counts by `trials` (tests/accounts/racing.py).
 RACES = ${shell grep -rl --include='test_*.py' 'trials(' tests}
 IN_ENVIRONMENT := $(PYTHON) -m authdemo.bootstrap tests/requirements.txt

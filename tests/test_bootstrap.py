@@ -13,7 +13,7 @@ import pytest
 
 from authdemo import bootstrap
 
-pytestmark = [pytest.mark.once, pytest.mark.slow]
+pytestmark = [pytest.mark.thorough, pytest.mark.once, pytest.mark.slow]
 
 ROOT = Path(__file__).resolve().parent.parent
 BASE_PYTHON = getattr(sys, "_base_executable", sys.executable)

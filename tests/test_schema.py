@@ -31,6 +31,8 @@ from accounts.models import User
 from tests.contract.people import NEW_PASSWORD
 from tests.contract.transport import InProcess, keep_connections
 
+pytestmark = pytest.mark.once
+
 FUZZ_EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
 PASSWORD = "ada-demo-password"
 

@@ -23,6 +23,8 @@ import accounts.checks
 import jwt_api.checks
 import sessions_api.checks
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 MODULES = (accounts.checks, sessions_api.checks, jwt_api.checks)
 OUR_IDS = re.compile(r"\b(?:accounts|sessions_api|jwt_api)\.[EW]\d{3}\b")

@@ -6,6 +6,8 @@ from pytest_django import Settings
 
 from accounts.client_info import client_ip, client_network, user_agent
 
+pytestmark = pytest.mark.once
+
 PROXY = "10.0.0.1"
 FORWARDED: dict[str, tuple[int, str, str]] = {
     "nobody is trusted": (0, "198.51.100.7", PROXY),

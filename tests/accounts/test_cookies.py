@@ -6,6 +6,8 @@ import pytest
 
 from accounts.cookies import is_tossed, our_cookies
 
+pytestmark = pytest.mark.once
+
 SESSION = "__Host-sessionid"
 HEADERS: dict[str, tuple[str, bool]] = {
     "nothing": ("", False),

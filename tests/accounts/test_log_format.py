@@ -16,6 +16,8 @@ from accounts.log_format import hide_secrets
 from accounts.security_log import hashed_device, note
 from tests.log_reader import Log, reading
 
+pytestmark = pytest.mark.once
+
 TOKEN = f"{'eyJhbGciOi' * 4}.{'eyJzdWIiOi' * 9}.{'c2lnbmF0dXJl' * 7}"
 SESSION = "7.OTKfbhRdsWK_kQHjheQ9ipYMkQyed35yBF9uHqQopZA"
 CSRF = "gXv0cB8jzT2mYqkWnRp4LsD6uHfE9aJo"

@@ -10,6 +10,8 @@ import pytest
 
 from accounts.secret_file import random_text, read_or_create
 
+pytestmark = pytest.mark.once
+
 
 def test_secret_is_made_once_and_kept(tmp_path: Path) -> None:
     path = tmp_path / "var" / "secret"

@@ -6,7 +6,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.steps import TITLES, column, log_in_at_home, log_in_by_form, press
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.thorough, pytest.mark.browser]
 
 PUBLIC = ["/", "/api/csrf/"]
 # path and what stands on the page once it is complete

@@ -10,6 +10,8 @@ from accounts.client import FlowClient
 from tests.contract.answers import assert_logged_in, assert_refused
 from tests.contract.people import Enter, Person
 
+pytestmark = pytest.mark.once
+
 MISSING = object()
 VALUES: dict[str, Any] = {
     "missing": MISSING,

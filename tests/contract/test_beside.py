@@ -10,6 +10,8 @@ from tests.contract.answers import set_cookies
 from tests.contract.calls import CALLS, Call
 from tests.contract.people import Enter, Person
 
+pytestmark = pytest.mark.once
+
 
 def test_the_csrf_token_is_masked_anew_each_time(guest: FlowClient, site: str) -> None:
     """Threat: BREACH. The same token in every compressed answer could be guessed bit by bit."""

@@ -15,6 +15,8 @@ from tests.contract.answers import assert_logged_in, assert_refused, secret_of
 from tests.contract.calls import CALLS, Call
 from tests.contract.people import Enter, Person
 
+pytestmark = pytest.mark.once
+
 # The name as the sibling writes it, beside the real one. White space of Unicode is no part of
 # `__Host-` to a browser, which therefore lets it pass, and Django strips it.
 NAMES = {

@@ -11,6 +11,8 @@ from tests.contract.answers import KNOWN_DEVICE, secret_of, set_cookies
 from tests.contract.calls import CALLS, Call
 from tests.contract.people import Enter, Person
 
+pytestmark = pytest.mark.once
+
 
 def assert_host_cookie(cookie: Morsel[str]) -> None:
     """`__Host-`: browsers refuse such a cookie from anybody but this very host (RFC 6265bis)."""

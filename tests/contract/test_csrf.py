@@ -11,6 +11,8 @@ from tests.contract.answers import assert_logged_in, assert_refused, secret_of
 from tests.contract.calls import UNSAFE, Call
 from tests.contract.people import Enter, Person
 
+pytestmark = pytest.mark.once
+
 FORGERIES = {
     "no token": {"X-CSRFToken": ""},
     "a made-up token": {"X-CSRFToken": "A" * 64},

@@ -17,6 +17,8 @@ from tests.contract.answers import assert_logged_in, secret_of
 from tests.contract.calls import CALLS
 from tests.contract.people import Enter, Person
 
+pytestmark = pytest.mark.once
+
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "PROPFIND", "NONSENSE")
 BESIDE = {
     "/api/csrf/": {"GET"},

@@ -18,6 +18,8 @@ from tests.contract.answers import (
 from tests.contract.calls import CALLS, PERSONAL, Call
 from tests.contract.people import Enter, Person
 
+pytestmark = pytest.mark.once
+
 BY_NAME = {call.name: call for call in CALLS}
 WRONG_METHODS = {
     "login/": ("GET", "PUT", "PATCH", "DELETE"),

@@ -23,7 +23,7 @@ from tests.contract.test_store_outage import lives_on
 from tests.log_reader import Log, reading
 from tests.outages import no_database, no_redis, redis_at
 
-pytestmark = pytest.mark.inside("reads the log")
+pytestmark = [pytest.mark.once, pytest.mark.inside("reads the log")]
 
 EVENTS = [kind.value for kind in AuthEvent.Kind]
 

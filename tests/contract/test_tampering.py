@@ -8,6 +8,8 @@ from accounts.client import FlowClient
 from tests.contract.answers import assert_logged_in, assert_refused, holding, secret_of
 from tests.contract.people import Enter, Person
 
+pytestmark = pytest.mark.once
+
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 

@@ -14,6 +14,8 @@ from tests.contract.answers import assert_logged_in, assert_refused
 from tests.contract.clock import Clock
 from tests.contract.people import Enter, Person, Visit
 
+pytestmark = pytest.mark.once
+
 LIMIT = 3
 MOST_TRIES = 30
 

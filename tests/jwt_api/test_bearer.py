@@ -6,7 +6,7 @@ from django.test import Client
 from accounts.models import User
 from tests.accounts.racing import log_in
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.once, pytest.mark.django_db]
 
 PATHS = ("/api/jwt/whoami/", "/api/jwt/me/", "/jwt/profile/", "/jwt/devices/")
 

@@ -34,6 +34,8 @@ from tests.accounts.racing import log_in, post
 from tests.jwt_api.forging import Forge, visitor
 from tests.log_reader import reading
 
+pytestmark = pytest.mark.once
+
 COOKIE = site_settings.REFRESH_COOKIE_NAME
 PRIVATE_MEMBERS = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}  # RFC 7518, sections 6.2 to 6.4
 PROCESSES = 8

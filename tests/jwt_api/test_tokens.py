@@ -38,7 +38,7 @@ from tests.accounts.people import make
 from tests.accounts.racing import log_in, post
 from tests.jwt_api.forging import ABSENT, CURVE_ORDER, Forge, changed, segment, visitor
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.once, pytest.mark.django_db]
 
 COOKIE = site_settings.REFRESH_COOKIE_NAME
 Row = Callable[[Forge], str]

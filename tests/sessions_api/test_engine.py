@@ -37,7 +37,7 @@ from sessions_api.middleware import SessionMiddleware
 from sessions_api.records import digest_of, new_session_id, session_key_name, user_of
 from tests.accounts.racing import browser, log_in, post
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.once, pytest.mark.django_db]
 
 Start = Callable[..., SessionStore]
 

@@ -35,6 +35,8 @@ from sessions_api.records import (
 )
 from tests.accounts.racing import browser, log_in
 
+pytestmark = pytest.mark.once
+
 Start = Callable[..., SessionStore]
 
 NOW = 1_800_000_000

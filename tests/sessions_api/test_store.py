@@ -30,6 +30,8 @@ from sessions_api.records import (
 )
 from tests.accounts.racing import browser, log_in, post
 
+pytestmark = pytest.mark.once
+
 Start = Callable[..., SessionStore]
 
 
