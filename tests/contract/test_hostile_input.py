@@ -302,7 +302,7 @@ SEGMENTS = {
     "a wildcard": "*",
     "another alphabet": "%D0%BA%D0%BB%D1%8E%D1%87",
     "full-width": "%EF%BC%91",
-    "2 kB": "a" * 2000,
+    "1 kB": "a" * 1000,
     "a negative number": "-1",
     "all that a slug may be": "-_0",
 }
