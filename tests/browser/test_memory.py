@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Request, expect
+from playwright.sync_api import BrowserContext, Page, Request, Route, expect
 
 from accounts.models import AuthEvent, User
 from jwt_api.tokens import AccessToken
@@ -148,6 +148,26 @@ def test_a_login_as_somebody_else_is_seen_in_the_other_tab(
     tabs[1].goto(site)
     settled(column(tabs[1], key))
     client(tabs[1], key, f"await flow.login('grace', '{PASSWORD}')")
+    expect(state(column(tabs[0], key))).to_have_text("Logged in as grace")
+
+
+def test_what_another_tab_tells_a_busy_column_is_not_lost(
+    context: BrowserContext, site: str, key: str
+) -> None:
+    User.objects.create_user("grace", password=PASSWORD)
+    tabs = [context.new_page(), context.new_page()]
+    log_in_at_home(tabs[0], site, key)
+    tabs[1].goto(site)
+    settled(column(tabs[1], key))
+    settled(column(tabs[0], key))
+    held: list[Route] = []
+    tabs[0].route(f"**/api/{key}/whoami/", lambda route: held.append(route))
+    column(tabs[0], key).get_by_role("button", name="whoami", exact=True).click()
+    client(tabs[1], key, f"await flow.login('grace', '{PASSWORD}')")
+    tabs[0].wait_for_timeout(300)  # for the message to arrive while the column is busy
+    assert held
+    for route in held:
+        route.continue_()
     expect(state(column(tabs[0], key))).to_have_text("Logged in as grace")
 
 

@@ -58,10 +58,11 @@ class Column {
     this.root = root;
     this.flow = FlowClient.flows.get(root.dataset.flow);
     this.busy = false;
+    this.behind = false; // another tab has told something while this column was busy
     this.user = null;
     this.flow.addEventListener("exchange", (event) => this.showExchange(event.detail));
     this.flow.addEventListener("credential", () => this.showHoldings());
-    this.flow.addEventListener("elsewhere", () => this.flow.loggedIn && this.run("me"));
+    this.flow.addEventListener("elsewhere", () => this.catchUp());
     for (const element of root.querySelectorAll("form[data-verb]")) {
       element.addEventListener("submit", (event) => {
         event.preventDefault();
@@ -111,8 +112,20 @@ class Column {
     } finally {
       this.setBusy(false);
     }
+    if (this.behind) await this.catchUp();
     this.showHoldings();
     await this.showRemembered();
+  }
+
+  /** Another tab may have logged in as somebody else: who is it now? Never lost, only put off. */
+  async catchUp() {
+    this.behind = this.busy;
+    if (this.busy) return;
+    if (!this.flow.loggedIn) return this.showRemembered();
+    await this.exclusively(async () => {
+      const answer = await this.flow.me();
+      if (answer.ok) this.greet(answer.body);
+    });
   }
 
   setBusy(busy) {
