@@ -18,6 +18,13 @@ def ada(db: None) -> User:
 
 
 @pytest.fixture
+def grace(db: None) -> User:
+    from tests.accounts.people import make
+
+    return make("grace")
+
+
+@pytest.fixture
 def admin(db: None) -> User:
     from tests.accounts.people import make
 

@@ -69,6 +69,11 @@ def browser(**cookies: str) -> Client:
     return client
 
 
+def copy_of(client: Client) -> Client:
+    """Another browser, with the same cookies: whoever has copied them."""
+    return browser(**{name: morsel.value for name, morsel in client.cookies.items()})
+
+
 def post(client: Client, path: str, body: Any = None, **headers: str) -> Any:
     """POST JSON."""
     return client.post(path, body or {}, content_type="application/json", headers=headers)

@@ -1,33 +1,22 @@
 """Can an operator end logins from outside, above all after a backup was restored? (R44, R65)"""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db.models import QuerySet
 from django.test import Client
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
 from accounts.contract.registry import flows
 from accounts.models import AuthEvent, User
 from jwt_api.models import TokenFamily
+from tests.accounts.backup import Backup
 from tests.accounts.people import make
-from tests.accounts.racing import browser, log_in, post
+from tests.accounts.racing import browser, copy_of, log_in, post
 
 FLOWS = [flow.key for flow in flows()]
 # In the order in which they can be written back.
 TABLES: list[Any] = [User, OutstandingToken, BlacklistedToken, TokenFamily]
-
-
-@pytest.fixture
-def ada(db: None) -> User:
-    return make("ada")
-
-
-@pytest.fixture
-def grace(db: None) -> User:
-    return make("grace")
 
 
 def refresh(client: Client, flow: str) -> Any:
@@ -38,23 +27,6 @@ def logged_in(flow: str, username: str = "ada") -> Client:
     client = browser()
     log_in(client, flow, username)
     return client
-
-
-def copy_of(client: Client) -> Client:
-    return browser(**{name: morsel.value for name, morsel in client.cookies.items()})
-
-
-def back_up() -> Callable[[], None]:
-    """Remember the rows that credentials depend on; calling the answer writes them back."""
-    rows = {model: list(model._base_manager.values()) for model in TABLES}
-
-    def restore() -> None:
-        for model in reversed(TABLES):
-            QuerySet(model).all()._raw_delete("default")  # as a restore does: no code of ours runs
-        for model in TABLES:
-            QuerySet(model).bulk_create(model(**row) for row in rows[model])
-
-    return restore
 
 
 @pytest.mark.parametrize("flow", FLOWS)
@@ -81,13 +53,13 @@ def test_after_a_restored_backup_nothing_that_was_ended_lives_on(ada: User) -> N
     """Threat: the backup knows nothing of the logouts since, nor of the tokens used since."""
     stolen = {flow: logged_in(flow) for flow in FLOWS}
     victims = {flow: copy_of(client) for flow, client in stolen.items()}
-    restore = back_up()
+    backup = Backup(*TABLES)
     for flow, client in victims.items():
         post(client, f"/api/{flow}/logout/")
     User.objects.get().raise_epoch()
     User.objects.get().raise_epoch()
     since = {flow: logged_in(flow) for flow in FLOWS}
-    restore()
+    backup.restore()
     assert refresh(copy_of(stolen["jwt"]), "jwt").status_code == 200, "why the command is needed"
     call_command("end_logins", "--all")
     for held in (stolen, victims, since):

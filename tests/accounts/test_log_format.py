@@ -54,7 +54,7 @@ def test_no_part_of_a_token_is_left() -> None:  # R94
 KEPT = (
     "Worker (pid:12) exited with code 1.",
     "in test_the_life_of_a_login_is_written_down_somewhere",
-    "/work/site-packages/django/contrib/auth/middleware.py",
+    "/srv/site-packages/django/contrib/auth/middleware.py",
     "What now?",
 )
 

@@ -25,7 +25,7 @@ from accounts.contract.registry import flows
 from accounts.models import AuthEvent, User
 from accounts.purge import purge_events
 from tests.accounts.people import make
-from tests.accounts.racing import browser, log_in, post
+from tests.accounts.racing import browser, copy_of, log_in, post
 from tests.contract.clock import Clock
 
 pytestmark = pytest.mark.django_db
@@ -79,7 +79,7 @@ def enter(flow: str) -> Client:
 def do_everything(flow: str) -> None:
     """All that a person, and a thief, can do to a login."""
     client, other, old = enter(flow), enter(flow), enter(flow)
-    stolen = browser(**{name: morsel.value for name, morsel in old.cookies.items()})
+    stolen = copy_of(old)
     bad = {"username": "ada", "password": "not hers"}
     calls: list[tuple[Client, str, Any]] = [
         (client, "login", bad),

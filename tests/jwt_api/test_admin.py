@@ -52,11 +52,6 @@ def superuser() -> Client:
     return enter("admin")
 
 
-@pytest.fixture
-def ada() -> User:
-    return make("ada")
-
-
 class Tokens:
     """Every token that ada was given: by a login, a refresh and a refresh inside the grace."""
 

@@ -26,7 +26,6 @@ from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, Ou
 from accounts.models import AuthEvent, User
 from jwt_api import store
 from jwt_api.models import TokenFamily
-from tests.accounts.people import make
 from tests.accounts.racing import log_in, post
 from tests.contract.clock import age_in_the_database
 from tests.jwt_api.forging import Forge, visitor
@@ -76,16 +75,6 @@ def assert_refused(answer: Any, *codes: str) -> None:
 
 def reuses() -> int:
     return AuthEvent.objects.filter(kind=AuthEvent.Kind.REUSE).count()
-
-
-@pytest.fixture
-def ada(db: None) -> User:
-    return make("ada")
-
-
-@pytest.fixture
-def grace(db: None) -> User:
-    return make("grace")
 
 
 @pytest.fixture

@@ -29,7 +29,6 @@ from accounts.models import User
 from jwt_api import keys
 from jwt_api.checks import check_keys
 from jwt_api.keys import JWKS_MAX_AGE_SECONDS, ring, thumbprint
-from tests.accounts.people import make
 from tests.accounts.racing import log_in, post
 from tests.jwt_api.forging import Forge, visitor
 from tests.log_reader import reading
@@ -52,11 +51,6 @@ def directory(tmp_path: Path, settings: Settings) -> Path:
 def algorithm(request: pytest.FixtureRequest, settings: Settings) -> str:
     settings.SIMPLE_JWT = {**settings.SIMPLE_JWT, "ALGORITHM": request.param}
     return request.param
-
-
-@pytest.fixture
-def ada(db: None) -> User:
-    return make("ada")
 
 
 @pytest.fixture

@@ -47,11 +47,6 @@ LEEWAY, MARGIN = 30, purging.MARGIN_SECONDS
 
 
 @pytest.fixture
-def ada(db: None) -> User:
-    return make("ada")
-
-
-@pytest.fixture
 def clock() -> Iterator[time_machine.Traveller]:
     """A clock that stands, on a whole second as `exp` does."""
     with time_machine.travel(datetime.now(UTC).replace(microsecond=0), tick=False) as traveller:

@@ -30,17 +30,11 @@ from accounts.models import AuthEvent, User
 from jwt_api import store
 from jwt_api.models import TokenFamily
 from jwt_api.tokens import RefreshToken
-from tests.accounts.people import make
 from tests.accounts.racing import at_once, browser, elsewhere, log_in, post, trials
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(900)]
 
 PARALLEL = 32
-
-
-@pytest.fixture
-def ada() -> User:
-    return make("ada")
 
 
 def refresh_token_of(client: Client) -> str:

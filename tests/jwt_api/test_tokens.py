@@ -76,11 +76,6 @@ def bearer(token: str, path: str = "/api/jwt/whoami/") -> Any:
 
 
 @pytest.fixture
-def ada() -> User:
-    return make("ada")
-
-
-@pytest.fixture
 def tokens(ada: User) -> dict[str, Forge]:
     """What ada holds after a login: her access token and her refresh token."""
     client = visitor()

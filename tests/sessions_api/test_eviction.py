@@ -18,7 +18,7 @@ from pytest_django import Settings
 from accounts.models import User
 from sessions_api.records import ended_name, index_name, snapshot_name
 from tests.accounts.people import make
-from tests.accounts.racing import browser, log_in, post
+from tests.accounts.racing import browser, copy_of, log_in, post
 from tests.outages import PrivateRedis, evict, evicting, needs_redis_server, private_redis
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]
@@ -35,10 +35,6 @@ KEYS: dict[str, Names] = {
 
 def whoami(client: Client) -> Any:
     return client.get("/api/sessions/whoami/")
-
-
-def copy_of(client: Client) -> Client:
-    return browser(**{name: morsel.value for name, morsel in client.cookies.items()})
 
 
 def lose(redis: Any, user: User, key: str) -> None:

@@ -21,7 +21,7 @@ from pytest_django import Settings
 from accounts.models import User
 from sessions_api.middleware import SessionMiddleware
 from sessions_api.records import snapshot_name
-from tests.accounts.racing import browser, log_in, post
+from tests.accounts.racing import browser, copy_of, log_in, post
 from tests.outages import (
     REDIS_AWAY,
     REDIS_NOT_WRITABLE,
@@ -64,7 +64,7 @@ def test_what_was_ended_stays_ended_when_redis_is_killed(server: PrivateRedis, a
     """While its disk is busy: a write that was answered was handed over to the kernel first."""
     client = browser()
     log_in(client, "sessions")
-    held = browser(**{name: morsel.value for name, morsel in client.cookies.items()})
+    held = copy_of(client)
     with busy_disk(server):
         assert post(client, "/api/sessions/logout/").status_code == 204
         server.end()
