@@ -81,7 +81,7 @@ DEFENCES = (
         "jwt_api/store.py",
         ' or not (token["epoch"] == family.epoch == family.user.epoch):',
         ":",
-        "tests/jwt_api/test_races.py tests/contract/test_account_changes.py -k jwt",
+        "tests/contract/test_restores.py -k jwt",
     ),
     Defence(
         "no refresh passes the absolute end",
