@@ -16,9 +16,10 @@ def record(
     user_id: int | None = None,
     device: str = "",
     detail: str = "",
+    store: bool = True,
 ) -> None:
     """Write one event. `device` is a device id, which opens nothing; never pass a secret. No
-    `request` means that a command did it.
+    `request` means that a command did it. Without `store` it is one line of the log and no row.
 
     Inside a transaction the event belongs to the change: neither happens without the
     other, and the log line is written at commit. Outside of one the change is made
@@ -26,7 +27,7 @@ def record(
     error, so the line says `stored=false`, and an ERROR line that the trail has a gap.
     """
 
-    def tell(stored: bool = True) -> None:
+    def tell(stored: bool | None = True) -> None:
         security_log.event(
             kind.value,
             request,
@@ -37,6 +38,9 @@ def record(
             stored=stored,
         )
 
+    if not store:
+        tell(stored=None)
+        return
     try:
         AuthEvent.objects.create(
             kind=kind,

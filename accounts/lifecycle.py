@@ -44,8 +44,9 @@ def prove_password(request: HttpRequest, *, username: str, password: str, flow: 
     """
     try:
         user = authenticate(request, username=username, password=password)
-    except Throttled:
-        record(Kind.LOGIN_THROTTLED, request, flow=flow)
+    except Throttled as throttled:
+        # Threat: a row for each of them would let anybody fill the database, at no cost to them.
+        record(Kind.LOGIN_THROTTLED, request, flow=flow, store=throttled.is_first)
         raise
     if user is None:
         # The owner of the account sees it among the recent activity. The look-up is made for

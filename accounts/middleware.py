@@ -61,7 +61,7 @@ def is_api(request: HttpRequest) -> bool:
 
 def plain_error(request: HttpRequest, error: APIException) -> HttpResponse:
     """Answer a refusal of the contract outside of DRF; a page that needs a login asks for it."""
-    log(error, {"request": request})
+    log(request, error)
     if error.status_code >= 500:
         keep_csrf_cookie(request)
     if error.status_code == 401 and not is_api(request):

@@ -88,9 +88,9 @@ class UserQuerySet(models.QuerySet["User"]):
         with transaction.atomic():
             ids = list(self.order_by().values_list("pk", flat=True))
             end_before_deletion(ids)
-            result = super().delete()
-            tell_flows(ids)
-        return result
+            # By number: what this query filters by, such as a live login, is over by now.
+            doomed: models.QuerySet[User] = models.QuerySet(self.model, using=self.db)
+            return doomed.filter(pk__in=ids).delete()
 
 
 class Users(UserManager.from_queryset(UserQuerySet)):  # type: ignore[misc]
@@ -180,12 +180,9 @@ class User(AbstractUser):
             self._password_is_new = False
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        user_id = self.pk
         with transaction.atomic():
-            end_before_deletion([user_id])
-            result = super().delete(*args, **kwargs)
-            tell_flows([user_id])
-        return result
+            end_before_deletion([self.pk])
+            return super().delete(*args, **kwargs)
 
     def check_password(self, raw_password: str | None) -> bool:
         """Check, and hash anew where the hasher is an older one.

@@ -217,6 +217,8 @@ class PersonalPage(FlowPage):
         except errors.ContractError as refusal:
             if refusal.status_code != 401:
                 raise
+            if not isinstance(refusal, errors.NotAuthenticated):  # nobody: an ordinary visitor
+                errors.log(request, refusal)
             return self.refuse(refusal)
         return super().dispatch(request, *args, **kwargs)
 
@@ -337,7 +339,7 @@ class DevicesPage(PersonalPage):
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Django's own CSRF check said no (`CSRF_FAILURE_VIEW`)."""
     failed = errors.CsrfFailed(reason)
-    errors.log(failed, {"request": request})
+    errors.log(request, failed)
     return answer_refusal(request, failed.status_code, errors.body(failed), page="403_csrf")
 
 

@@ -59,14 +59,16 @@ def event(
     user_id: int | None,
     device: str,
     cause: str,
-    stored: bool,
+    stored: bool | None,
 ) -> None:
-    """Tell of one event, and count it. `stored` says whether the audit trail has it too."""
+    """Tell of one event, and count it. `stored` says whether the audit trail has it too; None,
+    that it was not meant to.
+    """
     metrics.count_event(kind, flow)
     fields = _known(flow=flow, user_id=user_id, device=hashed_device(device), cause=cause)
-    fields |= _of(request) | {"stored": stored}
+    fields |= _of(request) | _known(stored=stored)
     logger.log(logging.WARNING if kind in WARNINGS else logging.INFO, kind, **fields)
-    if not stored:
+    if stored is False:
         metrics.count_store_error("database", flow)
         logger.error("audit_event_not_stored", kind=kind, **fields)
 

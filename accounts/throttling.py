@@ -88,7 +88,11 @@ def _count(limit: Limit) -> Claim:
     except STORE_ERRORS as error:
         raise StoreUnavailable("login limits") from error
     if count > limit.most:
-        raise Throttled("login limit", retry_after=max(1, ceil(milliseconds / 1000)))
+        raise Throttled(
+            "login limit",
+            retry_after=max(1, ceil(milliseconds / 1000)),
+            is_first=count == limit.most + 1,
+        )
     return Claim(limit.key, asked + milliseconds / 1000)
 
 

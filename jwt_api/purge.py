@@ -8,8 +8,7 @@ refreshed again. The sessions flow has no such file, since all its keys in Redis
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
@@ -17,6 +16,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
+from accounts.purge import delete_oldest_first, lock_free
 from jwt_api.models import TokenFamily
 
 # Why: the servers' clocks and this one differ, by the leeway if all is well and by an hour where a
@@ -35,7 +35,7 @@ def purge(*, batch: int, dry_run: bool = False) -> Iterator[Counter[str]]:
         yield _count(cutoff)
         return
     yield from _purge_orphans(cutoff, batch)
-    yield from _purge_tokens(cutoff, batch)
+    yield from delete_oldest_first(expired_tokens(cutoff), "expires_at", _delete, batch=batch)
 
 
 def orphans(cutoff: datetime) -> QuerySet[TokenFamily]:
@@ -46,22 +46,16 @@ def orphans(cutoff: datetime) -> QuerySet[TokenFamily]:
     return TokenFamily.objects.filter(current=None, absolute_end__lte=cutoff).order_by()
 
 
-def expired_tokens(since: datetime, cutoff: datetime) -> QuerySet[OutstandingToken]:
-    """Tokens that expired from `since` to `cutoff`, oldest first.
-
-    Surprise: without `since`, each batch would wade through what the ones before it left in the
-    index. PostgreSQL keeps deleted rows there until a vacuum.
-    """
-    expired = OutstandingToken.objects.filter(expires_at__gte=since, expires_at__lte=cutoff)
-    return expired.order_by("expires_at")
+def expired_tokens(cutoff: datetime) -> QuerySet[OutstandingToken]:
+    """Tokens that no server takes for unexpired any more."""
+    return OutstandingToken.objects.filter(expires_at__lte=cutoff)
 
 
 def _count(cutoff: datetime) -> Counter[str]:
-    tokens = OutstandingToken.objects.filter(expires_at__lte=cutoff)
     families = TokenFamily.objects.filter(current__expires_at__lte=cutoff)
     return Counter(
         {
-            "refresh tokens": tokens.count(),
+            "refresh tokens": expired_tokens(cutoff).count(),
             "token families": families.count() + orphans(cutoff).count(),
         }
     )
@@ -71,30 +65,19 @@ def _purge_orphans(cutoff: datetime, batch: int) -> Iterator[Counter[str]]:
     found = list(orphans(cutoff).values_list("pk", flat=True))
     for start in range(0, len(found), batch):
         with transaction.atomic():
-            free = _lock(TokenFamily.objects.filter(pk__in=found[start : start + batch]))
+            free = lock_free(TokenFamily.objects.filter(pk__in=found[start : start + batch]))
             TokenFamily.objects.filter(pk__in=free).delete()
         yield Counter({"token families": len(free)})
-
-
-def _purge_tokens(cutoff: datetime, batch: int) -> Iterator[Counter[str]]:
-    since = datetime.fromtimestamp(0, UTC)
-    # Read before the transaction begins: on SQLite everybody else's writing waits for that.
-    while found := list(expired_tokens(since, cutoff).values_list("pk", "expires_at")[:batch]):
-        gone = _delete([pk for pk, _ in found])
-        yield gone
-        if len(found) < batch or not gone.total():
-            return
-        since = found[-1][1]
 
 
 def _delete(expired: list[int]) -> Counter[str]:
     """Delete tokens, and the families that have no later one, in one transaction."""
     families = TokenFamily.objects.order_by()
     with transaction.atomic():
-        tokens = _lock(OutstandingToken.objects.filter(pk__in=expired))
+        tokens = lock_free(OutstandingToken.objects.filter(pk__in=expired))
         # Surprise: no join may stand in these filters; see `store._claim`.
-        dead = _lock(families.filter(current__in=tokens))
-        living = _lock(families.filter(previous__in=tokens).exclude(pk__in=dead))
+        dead = lock_free(families.filter(current__in=tokens))
+        living = lock_free(families.filter(previous__in=tokens).exclude(pk__in=dead))
         families.filter(pk__in=dead).delete()
         families.filter(pk__in=living).update(previous=None)
         # What somebody else has locked still names its tokens.
@@ -106,13 +89,3 @@ def _delete(expired: list[int]) -> Counter[str]:
         # NULL, and so end a live login. This leaves it to the foreign key to refuse.
         OutstandingToken.objects.filter(pk__in=free)._raw_delete("default")
     return Counter({"token families": len(dead), "refresh tokens": len(free)})
-
-
-def _lock(rows: QuerySet[Any]) -> list[Any]:
-    """The keys of those rows that nobody else has locked, locked.
-
-    A purge and a logout-all that wait for each other's rows would be a deadlock, and for one of
-    them a 503. So the purge waits for nobody: what it does not get is left to the next one.
-    """
-    free = rows.order_by().select_for_update(skip_locked=True)
-    return list(free.values_list("pk", flat=True))

@@ -105,7 +105,7 @@ class SessionStore(SessionBase):
             return CredentialInvalid("record and id name different users")
         if user_id == ANONYMOUS:
             return None
-        if snapshot is None or not snapshot.is_active or snapshot.epoch != record.epoch:
+        if snapshot is None or not snapshot.admits(record):
             return CredentialRevoked("epoch, inactive or deleted")
         return None
 

@@ -138,6 +138,10 @@ class Snapshot:
     is_staff: bool
     is_superuser: bool
 
+    def admits(self, record: Record) -> bool:
+        """Whether the user's row lets this session in: it may log in, and ended nothing since."""
+        return self.is_active and self.epoch == record.epoch
+
     def encode(self) -> str:
         return json.dumps(asdict(self), separators=(",", ":"))
 

@@ -233,7 +233,7 @@ DEFENCES = (
     Defence(
         "a session compares the epoch",
         "sessions_api/engine.py",
-        " or snapshot.epoch != record.epoch:",
+        " or not snapshot.admits(record):",
         ":",
         "tests/sessions_api/test_races.py tests/sessions_api/test_snapshot.py",
     ),
@@ -522,7 +522,7 @@ DEFENCES = (
     Defence(
         "the schema refuses in JSON as well",
         "accounts/contract/errors.py",
-        '    answer_as_json(context["request"])\n',
+        "    answer_as_json(request)\n",
         "",
         "tests/contract/test_hostile_input.py -k other_formats",
     ),
@@ -548,8 +548,15 @@ DEFENCES = (
         "tests/jwt_api/test_purge.py -k killed",
     ),
     Defence(
+        "refused attempts do not fill the audit trail",
+        "accounts/lifecycle.py",
+        ", store=throttled.is_first)",
+        ")",
+        "tests/contract/test_audit.py -k many",
+    ),
+    Defence(
         "the purge waits for nobody",
-        "jwt_api/purge.py",
+        "accounts/purge.py",
         "select_for_update(skip_locked=True)",
         "select_for_update()",
         "--postgres tests/jwt_api/test_purge.py -k waits",
@@ -586,8 +593,8 @@ DEFENCES = (
     Defence(
         "a login that failed keeps the CSRF secret",
         "accounts/contract/errors.py",
-        '        request.META["CSRF_COOKIE_NEEDS_UPDATE"] = False',
-        "        pass",
+        '    request.META["CSRF_COOKIE_NEEDS_UPDATE"] = False',
+        "    pass",
         "tests/contract/test_store_outage.py -k database_takes_no_writes",
     ),
     Defence(

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import Error, InterfaceError, OperationalError
-from django.http import Http404
+from django.http import Http404, HttpRequest
 from django.utils.cache import add_never_cache_headers
 from redis.exceptions import RedisError
 from rest_framework import exceptions, status
@@ -83,14 +83,18 @@ class CsrfFailed(ContractError):
 
 
 class Throttled(ContractError):
-    """Too many attempts. Wait for `Retry-After` seconds."""
+    """Too many attempts. Wait for `Retry-After` seconds.
+
+    `is_first` marks the first attempt of a window that its limit refused.
+    """
 
     status_code = status.HTTP_429_TOO_MANY_REQUESTS
     default_code = "throttled"
     default_detail = "Too many attempts. Wait a little and try again."
 
-    def __init__(self, log_reason: str, *, retry_after: int) -> None:
+    def __init__(self, log_reason: str, *, retry_after: int, is_first: bool) -> None:
         super().__init__(log_reason, retry_after=retry_after)
+        self.is_first = is_first
         wait = f"{retry_after} second{'' if retry_after == 1 else 's'}"
         self.detail = exceptions.ErrorDetail(f"Too many attempts. Try again in {wait}.")
 
@@ -132,7 +136,6 @@ class CookieTossed(ContractError):
     )
 
 
-JSON = "application/json"
 JSON_AND_ITS_PAGE = (JSONRenderer, BrowsableAPIRenderer)
 STORE_ERRORS = (RedisError, OperationalError, InterfaceError)
 
@@ -162,8 +165,9 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
         return None
 
     set_rollback()
+    request = context["request"]
     if exception.status_code >= 500:
-        keep_csrf_cookie(context.get("request"))
+        keep_csrf_cookie(request)
     response = Response(body(exception), status=exception.status_code)
     challenge = getattr(exception, "auth_header", None)
     if exception.status_code == status.HTTP_401_UNAUTHORIZED and challenge:
@@ -172,25 +176,25 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
         response["Retry-After"] = str(wait)
     # Surprise: a 404 without instructions may be cached, and served to the next user.
     add_never_cache_headers(response)
-    answer_as_json(context["request"])
-    log(exception, context)
+    answer_as_json(request)
+    log(request, exception)
     return response
 
 
 def answer_as_json(request: Request) -> None:
     """Refuse in the one form, also where the answer would have been YAML or a page of its own."""
     if not isinstance(getattr(request, "accepted_renderer", None), JSON_AND_ITS_PAGE):
-        request.accepted_renderer, request.accepted_media_type = JSONRenderer(), JSON
+        request.accepted_renderer = JSONRenderer()
+        request.accepted_media_type = JSONRenderer.media_type
 
 
-def keep_csrf_cookie(request: Any) -> None:
+def keep_csrf_cookie(request: HttpRequest | Request) -> None:
     """Take back the new CSRF secret that a login has ordered which then failed.
 
     Surprise: Django sends it with whatever is answered, and what the page was about to ask
     once more would be refused.
     """
-    if request is not None:
-        request.META["CSRF_COOKIE_NEEDS_UPDATE"] = False
+    request.META["CSRF_COOKIE_NEEDS_UPDATE"] = False
 
 
 def body(exception: exceptions.APIException) -> dict[str, Any]:
@@ -223,9 +227,8 @@ def store_of(exception: BaseException) -> str:
     return "database" if isinstance(cause, Error) else ""
 
 
-def log(exception: exceptions.APIException, context: dict[str, Any]) -> None:
+def log(request: HttpRequest | Request, exception: exceptions.APIException) -> None:
     """One line per refusal, with the cause that the client is not told."""
-    request = context.get("request")
     security_log.refusal(
         getattr(request, "_request", request),  # DRF's request wraps Django's
         status=exception.status_code,

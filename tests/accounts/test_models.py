@@ -18,6 +18,7 @@ from accounts.models import AuthEvent, User
 from sessions_api.records import GONE, Snapshot, snapshot_name
 from sessions_api.store import redis, refresh_snapshot
 from tests.accounts.people import make
+from tests.accounts.racing import log_in
 
 Change = Callable[[User], Any]
 
@@ -278,6 +279,15 @@ def test_flows_are_told_of(
     row = User.objects.filter(pk=user_id).values(*Snapshot.__annotations__).first()
     expected = Snapshot(**row) if row else GONE
     assert Snapshot.decode(redis().get(snapshot_name(user_id))) == expected
+
+
+def test_deletion_reaches_whom_the_query_found_before_their_logins_were_ended(
+    ada: User, client: Client
+) -> None:
+    """Surprise: a filter on what the deletion itself ends would find nobody left to delete."""
+    log_in(client, "jwt")
+    User.objects.filter(token_families__ended=None, username="ada").delete()
+    assert not User.objects.filter(username="ada").exists()
 
 
 def test_flows_are_not_told_of_what_they_do_not_copy(

@@ -1,6 +1,7 @@
 """What is written down, and what never? Audit events, logs, Redis, SQL."""
 
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -64,6 +65,21 @@ def test_a_throttled_login_is_written_down(
     settings.LOGIN_LIMIT_ACCOUNT = 0
     guest.send("POST", "login/", {"username": ada.username, "password": ada.password})
     assert list(AuthEvent.objects.values_list("kind", "flow")) == [("login_throttled", flow)]
+
+
+def test_many_throttled_logins_do_not_fill_the_audit_trail(
+    guest: FlowClient, flow: str, ada: Person, settings: Settings
+) -> None:
+    """Threat: they cost nobody but the database anything. One row tells of a counter's window."""
+    settings.LOGIN_LIMIT_ACCOUNT = 2
+    settings.LOGIN_LIMIT_NETWORK = 10
+    answers = [
+        guest.send("POST", "login/", {"username": f"{ada.username}{n // 4}", "password": "x"})
+        for n in range(40)
+    ]
+    assert [answer.status_code for answer in answers].count(401) == 6
+    kinds = Counter(AuthEvent.objects.values_list("kind", flat=True))
+    assert kinds == {"login_failed": 6, "login_throttled": 3}
 
 
 def test_a_device_that_is_ended_is_written_down_with_its_own_flow(

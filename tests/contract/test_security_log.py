@@ -157,6 +157,23 @@ def test_a_refusal_is_one_line_with_the_cause(
     assert line["cause"]
 
 
+@pytest.mark.parametrize("page", ["profile", "devices"])
+def test_a_credential_that_a_page_refuses_is_one_line(
+    enter: Enter, flow: str, ada: Person, log: Log, page: str
+) -> None:
+    """And a visitor who presents none is none: that is no attack, and not worth a line."""
+    client = enter(ada)
+    bearer = {"Authorization": f"Bearer {client.token}"} if client.token else {}
+    enter(ada).logout_all()
+    client.http.get(f"/{flow}/{page}/", headers=bearer)
+    line = log.only("refused")
+    assert (line["status"], line["code"]) == (401, "credential_revoked")
+    assert (line["flow"], line["path"]) == (flow, f"/{flow}/{page}/")
+    client.http.cookies.clear()
+    client.http.get(f"/{flow}/{page}/")
+    assert log.only("refused") == line
+
+
 def test_a_refusal_of_a_known_user_names_them(
     enter: Enter, flow: str, ada: Person, log: Log
 ) -> None:
