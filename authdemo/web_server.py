@@ -1,17 +1,24 @@
 """Which server answers? gunicorn with several worker processes; on Windows waitress, with one."""
 
+from __future__ import annotations
+
 import errno
 import logging
 import os
 import signal
 import socket
 import sys
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from django.core.handlers.wsgi import WSGIHandler
+from django.http import HttpResponseBase
 from django.utils.module_loading import import_string
 
 from authdemo.startup import forget_former_metrics
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 THREADS_PER_WORKER = 4
 BACKLOG = 512
@@ -49,8 +56,8 @@ def _why_not(host: str, port: int, error: OSError) -> str:
 def serve(listener: socket.socket, *, workers: int) -> int:
     """Serve until Ctrl-C, SIGTERM or the terminal's end; return the exit code."""
     if sys.platform == "win32":
-        return _serve_with_waitress(listener)
-    return _serve_with_gunicorn(listener, workers)
+        return serve_with_waitress(listener)
+    return serve_with_gunicorn(listener, workers)
 
 
 def load_application() -> WSGIHandler:
@@ -58,12 +65,34 @@ def load_application() -> WSGIHandler:
     return application
 
 
-def _serve_with_waitress(listener: socket.socket) -> int:
+def serve_with_waitress(listener: socket.socket) -> int:
     import waitress
 
     forget_former_metrics()
-    waitress.serve(load_application(), sockets=[listener], threads=2 * THREADS_PER_WORKER)
+    waitress.serve(
+        without_body_for_head(load_application()),
+        sockets=[listener],
+        threads=2 * THREADS_PER_WORKER,
+    )
     return 0
+
+
+def without_body_for_head(application: WSGIApplication) -> WSGIApplication:
+    """Answer HEAD with headers alone (RFC 9110, section 9.3.2), where the server leaves that to us.
+
+    Threat: a body that nobody expects is read as the beginning of the connection's next answer,
+    which may be somebody else's behind a proxy. Django and waitress both send it.
+    """
+
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        response = application(environ, start_response)
+        if environ["REQUEST_METHOD"] != "HEAD":
+            return response
+        if isinstance(response, HttpResponseBase):
+            response.close()
+        return []
+
+    return answer
 
 
 if sys.platform != "win32":
@@ -117,7 +146,7 @@ if sys.platform != "win32":
             self.log.error_log.setLevel(logging.CRITICAL)
             super().stop(graceful)
 
-    def _serve_with_gunicorn(listener: socket.socket, workers: int) -> int:
+    def serve_with_gunicorn(listener: socket.socket, workers: int) -> int:
         master = os.getpid()
         ignores_hangup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN  # started by nohup
         if ignores_hangup:

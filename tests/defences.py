@@ -555,6 +555,13 @@ DEFENCES = (
         "tests/contract/test_audit.py -k many",
     ),
     Defence(
+        "an answer to HEAD has no body that the next answer could begin with",
+        "authdemo/web_server.py",
+        "        without_body_for_head(load_application()),",
+        "        load_application(),",
+        "tests/contract/test_live.py -k waitress",
+    ),
+    Defence(
         "the purge waits for nobody",
         "accounts/purge.py",
         "select_for_update(skip_locked=True)",

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import httpx
@@ -33,14 +33,15 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-@pytest.fixture(scope="module")
-def var_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("deployment")
+SERVERS = {
+    "gunicorn": ["gunicorn", "authdemo.wsgi", "--workers=2", "--threads=4", "--log-level=warning"],
+    "waitress": ["tests.contract.waitress_server"],
+}
 
 
-@pytest.fixture(scope="module")
-def deployment(var_dir: Path) -> Iterator[str]:
-    """gunicorn with two workers, a database, a Redis and users of its own."""
+@contextmanager
+def deployed(server: str, var_dir: Path) -> Iterator[str]:
+    """A site with a server, a database, a Redis and users of its own; yields its address."""
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(ROOT),
@@ -58,18 +59,22 @@ def deployment(var_dir: Path) -> Iterator[str]:
     run("migrate", "--verbosity=0")
     run("make_demo_users")
     address = f"127.0.0.1:{free_port()}"
-    server = [sys.executable, "-m", "gunicorn", "authdemo.wsgi", "--bind", address]
-    options = ["--workers=2", "--threads=4", "--log-level=warning"]
+    command = [sys.executable, "-m", *SERVERS[server], f"--bind={address}"]
     with (var_dir / "server.log").open("wb") as log:
-        process = subprocess.Popen(
-            [*server, *options], cwd=ROOT, env=environment, stdout=log, stderr=log
-        )
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
     try:
         wait_until_ready(f"http://{address}/readyz", process)
         yield f"http://{address}"
     finally:
         process.terminate()
         process.wait(timeout=20)
+
+
+@pytest.fixture(scope="module")
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """gunicorn with two workers."""
+    with deployed("gunicorn", tmp_path_factory.mktemp("deployment")) as address:
+        yield address
 
 
 def wait_until_ready(url: str, process: "subprocess.Popen[bytes]") -> None:
@@ -86,12 +91,19 @@ def wait_until_ready(url: str, process: "subprocess.Popen[bytes]") -> None:
 
 
 @pytest.mark.thorough
-def test_the_suite_holds_against_a_deployment(deployment: str, var_dir: Path) -> None:
+@pytest.mark.parametrize("server", SERVERS)
+def test_the_suite_holds_against_a_deployment(server: str, tmp_path: Path) -> None:
+    with deployed(server, tmp_path) as address:
+        hold_the_suite_against(address)
+    assert "Traceback" not in (tmp_path / "server.log").read_text()
+
+
+def hold_the_suite_against(address: str) -> None:
     users = (
         "--contract-user=ada:ada-demo-password",
         "--contract-other-user=grace:grace-demo-password",
     )
-    command = [sys.executable, "-m", "pytest", "tests/contract", f"--base-url={deployment}", *users]
+    command = [sys.executable, "-m", "pytest", "tests/contract", f"--base-url={address}", *users]
     options = ["-rfs", "-p", "no:cacheprovider", "--tb=short", "--show-capture=no"]
     environment = {k: v for k, v in os.environ.items() if k != "DJANGO_SETTINGS_MODULE"}
     run = subprocess.run(
@@ -110,7 +122,6 @@ def test_the_suite_holds_against_a_deployment(deployment: str, var_dir: Path) ->
     skipped = [line for line in run.stdout.splitlines() if line.startswith("SKIPPED")]
     assert skipped
     assert all("not seen from outside: " in line for line in skipped)
-    assert "Traceback" not in (var_dir / "server.log").read_text()
 
 
 def test_what_was_ended_is_ended_in_every_worker(
