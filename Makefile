@@ -26,8 +26,8 @@ test: ## run every test, on SQLite and on PostgreSQL
 	$(IN_ENVIRONMENT) -m pytest --postgres $(PARALLEL) $(ARGS)
 
 races: ## the races at their full count: 100 trials each, an hour or two
-	RACE_TRIALS=100 $(IN_ENVIRONMENT) -m pytest -n logical $(RACES) $(ARGS)
-	RACE_TRIALS=100 $(IN_ENVIRONMENT) -m pytest -n logical --postgres $(RACES) $(ARGS)
+	RACE_TRIALS=100 $(IN_ENVIRONMENT) -m pytest -n logical --timeout=1800 $(RACES) $(ARGS)
+	RACE_TRIALS=100 $(IN_ENVIRONMENT) -m pytest -n logical --timeout=1800 --postgres $(RACES) $(ARGS)
 
 fuzz: ## what /api/schema/ allows and forbids, drawn at random: 500 cases for each call
 	FUZZ_EXAMPLES=500 $(IN_ENVIRONMENT) -m pytest tests/test_schema.py --timeout=1800 $(ARGS)
