@@ -1,5 +1,6 @@
 """Which mails has the site sent? The files that it writes instead, as an inbox for the workshop."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from email import message_from_bytes, policy
@@ -13,7 +14,8 @@ from django.views.decorators.cache import never_cache
 from django.views.generic import TemplateView
 
 MOST_MAILS = 50
-BETWEEN = b"\n" + b"-" * 79 + b"\n"  # as Django's file backend writes it after each mail
+# As Django's file backend ends each mail; the same line inside of one is part of its text.
+BETWEEN = re.compile(rb"\n-{79}\n(?=Content-Type: |\Z)")
 
 
 @dataclass(frozen=True)
@@ -29,9 +31,10 @@ class Mail:
 
 def mails(folder: Path) -> list[Mail]:
     """The newest mails in the folder's files, newest first."""
-    files = sorted(folder.glob("*.log"), reverse=True)[:MOST_MAILS]
-    raw = [each for file in files for each in file.read_bytes().split(BETWEEN) if each.strip()]
-    return sorted(map(_read, raw), key=lambda mail: mail.sent, reverse=True)[:MOST_MAILS]
+    # Newest last up to here: a mail's date counts seconds, and one request may send two.
+    files = sorted(folder.glob("*.log"), key=lambda file: file.stat().st_mtime_ns)[-MOST_MAILS:]
+    raw = [each for file in files for each in BETWEEN.split(file.read_bytes()) if each.strip()]
+    return sorted(map(_read, raw), key=lambda mail: mail.sent)[: -MOST_MAILS - 1 : -1]
 
 
 def _read(raw: bytes) -> Mail:
