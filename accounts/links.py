@@ -37,7 +37,10 @@ OTHER_KIND = "This link is for something else."
 USED = "This link was used already, or what it was made for has changed since."
 HAS_ACCOUNT = "This link was used already, or its address has an account by now."
 TAKEN = "This address belongs to another account by now."
-OTHER_USER = "This link belongs to another account than the one you are logged in with."
+OTHER_USER = (
+    "This link belongs to another account than the one you are logged in with. Log out first, and "
+    "open it again."
+)
 
 
 class LinkRefused(Exception):
