@@ -63,16 +63,16 @@ class Link:
     state: str
 
 
-def state_of(user: User) -> str:
+def state_of(user: User, secret: str | None = None) -> str:
     """What a link to this user is bound to: it differs after the link was used.
 
     Keyed, so that the link does not tell. The time of the last used link is among it, because an
     address could be changed there and back again, and would be the same.
     """
     parts = (user.pk, user.username, user.email, user.email_verified, user.epoch)
-    return salted_hmac(
-        "accounts.links.state", "|".join(map(str, parts)), algorithm="sha256"
-    ).hexdigest()[:32]
+    text = "|".join(map(str, parts))
+    mac = salted_hmac("accounts.links.state", text, secret=secret, algorithm="sha256")
+    return mac.hexdigest()[:32]
 
 
 def make(purpose: str, *, subject: str, email: str, state: str = "") -> str:
@@ -109,9 +109,14 @@ def read(purpose: str, text: str) -> Link:
 
 def assert_fits(link: Link, user: User | None) -> User:
     """The user, if the state is still the one that the link was made for; or `LinkRefused`."""
-    if user is None or not user.is_active or not constant_time_compare(link.state, state_of(user)):
+    if user is None or not user.is_active or not _fits(link, user):
         raise LinkRefused(USED, "used, or the account has changed")
     return user
+
+
+def _fits(link: Link, user: User) -> bool:
+    keys = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    return any(constant_time_compare(link.state, state_of(user, key)) for key in keys)
 
 
 def _decode(text: str, audience: str) -> dict[str, Any]:

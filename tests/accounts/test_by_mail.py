@@ -25,6 +25,7 @@ from tests.accounts.people import make
 from tests.accounts.racing import at_once, browser, log_in, post, trials
 from tests.contract.costs import measured
 from tests.log_reader import reading
+from tests.sessions_api.test_snapshot import change_in_admin
 
 pytestmark = pytest.mark.django_db
 
@@ -218,6 +219,15 @@ def test_a_button_of_another_site_is_not_ours(purpose: str) -> None:
     assert use(client, there, csrfmiddlewaretoken=token).status_code == 302
 
 
+@EACH_LINK
+def test_a_link_goes_on_while_the_secret_key_is_changed(purpose: str, settings: Settings) -> None:
+    there, old = LINKS[purpose](), settings.SECRET_KEY
+    settings.SECRET_KEY = "y" * 50
+    assert browser().get(there).status_code == 400
+    settings.SECRET_KEY_FALLBACKS = [old]
+    assert use(browser(), there).status_code == 302
+
+
 # --- what ends a link before it is used -------------------------------------------------------
 
 Change = Callable[[User], Any]
@@ -391,6 +401,14 @@ def test_anothers_address_is_not_taken_over(client: Client) -> None:
     answer = use(browser(), there)
     assert (answer.status_code, links.TAKEN in answer.content.decode()) == (400, True)
     assert User.objects.get(username="ada").email == "ada@example.org"
+
+
+@pytest.mark.parametrize(("address", "confirmed"), [("other@example.org", False), (ADDRESS, True)])
+def test_an_address_that_an_admin_wrote_is_not_confirmed(address: str, confirmed: bool) -> None:
+    use(browser(), to_sign_up())
+    change_in_admin(User.objects.get(), email=address)
+    user = User.objects.get(username=ADDRESS)
+    assert (user.email, user.email_verified is not None) == (address, confirmed)
 
 
 def test_an_address_has_one_user_however_it_is_written() -> None:
