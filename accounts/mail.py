@@ -44,7 +44,9 @@ def message(name: str, to: str, context: dict[str, Any]) -> EmailMessage:
     """One mail. The first line of its template is the subject."""
     text = render_to_string(f"accounts/mail/{name}.txt", context)
     subject, _, body = text.partition("\n")
-    return EmailMessage(subject=subject, body=body.strip() + "\n", to=[to])
+    # Nobody's absence note shall answer it (RFC 3834, section 5).
+    headers = {"Auto-Submitted": "auto-generated"}
+    return EmailMessage(subject=subject, body=body.strip() + "\n", to=[to], headers=headers)
 
 
 def send(*messages: EmailMessage) -> None:

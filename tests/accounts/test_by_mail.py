@@ -25,6 +25,7 @@ from tests.accounts.people import make
 from tests.accounts.racing import at_once, browser, log_in, post, trials
 from tests.contract.costs import measured
 from tests.log_reader import reading
+from tests.outages import no_database, no_redis
 from tests.sessions_api.test_snapshot import change_in_admin
 
 pytestmark = pytest.mark.django_db
@@ -244,13 +245,11 @@ def off_and_on(user: User) -> None:
 
 def there_and_back(user: User) -> None:
     """The address is changed by links, and back again: the row is the same but for the time."""
-    User.objects.filter(pk=user.pk).update(username="ada-by-name")
     for address in ("elsewhere@example.org", user.email):
         user.refresh_from_db()
         state = links.state_of(user)
         token = links.make("email", subject=str(user.pk), email=address, state=state)
         assert use(browser(), f"/jwt/email/link/?token={token}").status_code == 302
-    User.objects.filter(pk=user.pk).update(username=user.username)
 
 
 ENDS: dict[str, Change] = {
@@ -549,6 +548,35 @@ def test_a_password_is_set_also_when_the_notice_of_it_cannot_be_sent(
         assert use(browser(), there).status_code == 302
     assert log.only("notice_not_sent")["cause"] == "mail: ConnectionRefusedError"
     assert password_is("ada", PASSWORD)
+
+
+OUTAGES = pytest.mark.parametrize("outage", [no_redis, no_database], ids=lambda each: each.__name__)
+
+
+@OUTAGES
+@AT_EACH_DOOR
+@pytest.mark.django_db(transaction=True)
+def test_without_a_store_no_mail_is_sent(door: str, outage: Callable[[], Any]) -> None:
+    make("ada")
+    with outage():
+        answer = ask(browser(), "sessions", door, "ada@example.org")
+    assert (answer.status_code, mail.outbox) == (503, [])
+    assert ask(browser(), "sessions", door, "ada@example.org").status_code == 200
+
+
+@OUTAGES
+@EACH_LINK
+@pytest.mark.django_db(transaction=True)
+def test_without_a_store_a_link_is_not_used_up(purpose: str, outage: Callable[[], Any]) -> None:
+    """All of it or nothing: an account without a login would be one whose link is over."""
+    there = LINKS[purpose]()
+    before = rows()
+    with outage():
+        answer = use(browser(), there)
+    if answer.status_code != 302:  # an address is changed without Redis
+        assert (answer.status_code, rows()) == (503, before)
+        assert use(browser(), there).status_code == 302
+    assert (answer.status_code == 302) == (purpose == "email" and outage is no_redis)
 
 
 # --- where a link may show up ---------------------------------------------------------------------

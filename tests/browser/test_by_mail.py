@@ -107,7 +107,7 @@ def test_no_request_takes_the_link_along(page: Page, site: str) -> None:
     assert [referer for referer, _ in told if "token" in referer] == []
 
 
-def test_signing_up_needs_no_javascript(browser: Browser, site: str) -> None:
+def test_signing_up_needs_no_javascript(browser: Browser, site: str) -> None:  # D6
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(f"{site}/sessions/signup/")
