@@ -28,6 +28,10 @@ def send_form(client: FlowClient, path: str, **fields: str) -> httpx.Response:
 
 def link_to(client: FlowClient, page: str, address: str) -> str:
     send_form(client, f"/{client.flow}/{page}/", address=address)
+    return newest_link()
+
+
+def newest_link() -> str:
     found = re.search(r"https?://[^/]+(/\S+/link/\?\S+)", str(mail.outbox[-1].body))
     assert found, mail.outbox[-1].body
     return found[1]
