@@ -11,6 +11,8 @@ that nobody ever verifies, and nothing that a login would have to refuse.
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
@@ -57,11 +59,12 @@ def owner_of(address: str) -> User | None:
 
 def ask_to_sign_up(request: HttpRequest, flow: Flow, address: str) -> None:
     """Send the link, or to a known address the word that it has an account."""
-    owner = owner_of(address)
-    token = links.make("signup", subject=normal(address), email=normal(address))
-    name = "signup" if owner is None else "signup_known"
-    text = mail_about(request, flow, name, address, token)
-    send_link(request, flow, "signup", owner, text)
+    with counted(request, address):
+        owner = owner_of(address)
+        token = links.make("signup", subject=normal(address), email=normal(address))
+        name = "signup" if owner is None else "signup_known"
+        text = mail_about(request, flow, name, address, token)
+        send_link(request, flow, "signup", owner, text)
 
 
 def address_to_sign_up(link: Link) -> str:
@@ -94,18 +97,19 @@ def sign_up(
 
 def ask_for_a_new_password(request: HttpRequest, flow: Flow, address: str) -> None:
     """Send the link, or to an address without an account the word that it has none."""
-    user = users().filter(with_email(address), is_active=True).first()
-    if user is not None and not user.has_usable_password():
-        user = None
-    linked = user or User()  # for nobody a link is made too, and thrown away: the same work
-    token = links.make(
-        "reset", subject=str(linked.pk), email=linked.email, state=links.state_of(linked)
-    )
-    name = "reset" if user else "reset_unknown"
-    # Threat: to the address as it stands in the row. What was typed may be another one that only
-    # compares equal (CVE-2019-19844).
-    text = mail_about(request, flow, name, user.email if user else address, token)
-    send_link(request, flow, "reset", user, text)
+    with counted(request, address):
+        user = users().filter(with_email(address), is_active=True).first()
+        if user is not None and not user.has_usable_password():
+            user = None
+        linked = user or User()  # for nobody a link is made too, and thrown away: the same work
+        token = links.make(
+            "reset", subject=str(linked.pk), email=linked.email, state=links.state_of(linked)
+        )
+        name = "reset" if user else "reset_unknown"
+        # Threat: to the address as it stands in the row. What was typed may be another one that
+        # only compares equal (CVE-2019-19844).
+        text = mail_about(request, flow, name, user.email if user else address, token)
+        send_link(request, flow, "reset", user, text)
 
 
 def set_new_password(request: HttpRequest, flow: Flow, user: User, password: str) -> None:
@@ -126,14 +130,17 @@ def set_new_password(request: HttpRequest, flow: Flow, user: User, password: str
 
 def ask_to_move(request: HttpRequest, flow: Flow, user: User, address: str) -> None:
     """Send the link to the new address, and a notice to the old one. Nothing changes yet."""
-    owner = users().filter(with_email(address)).exclude(pk=user.pk).first()
-    token = links.make(
-        "email", subject=str(user.pk), email=normal(address), state=links.state_of(user)
-    )
-    texts = [mail_about(request, flow, "email_taken" if owner else "email", address, token, user)]
-    if user.email:
-        texts.insert(0, mail_about(request, flow, "email_notice", user.email, "", user))
-    send_link(request, flow, "email", user, *texts)
+    with counted(request, address):
+        owner = users().filter(with_email(address)).exclude(pk=user.pk).first()
+        token = links.make(
+            "email", subject=str(user.pk), email=normal(address), state=links.state_of(user)
+        )
+        texts = [
+            mail_about(request, flow, "email_taken" if owner else "email", address, token, user)
+        ]
+        if user.email:
+            texts.insert(0, mail_about(request, flow, "email_notice", user.email, "", user))
+        send_link(request, flow, "email", user, *texts)
 
 
 def move(request: HttpRequest, flow: Flow, user: User, address: str) -> None:
@@ -199,19 +206,24 @@ def mail_about(
     return mail.message(name, to, context)
 
 
-def send_link(
-    request: HttpRequest, flow: Flow, purpose: str, user: User | None, *texts: EmailMessage
-) -> None:
-    """Count, send, and write down that it was asked for.
+@contextmanager
+def counted(request: HttpRequest, address: str) -> Iterator[None]:
+    """Count one mail before anything is looked up; one that no server takes costs no attempt.
 
-    Raises `Throttled` over the limit, `MailUnavailable` if the server takes none of it; that costs
-    no attempt.
+    Raises `Throttled` over the limit.
     """
-    claims = claim_mail(request, texts[-1].to[0])
+    claims = claim_mail(request, address)
     try:
-        mail.send(*texts)
+        yield
     except mail.MailUnavailable:
         give_back_attempt(claims)
         raise
+
+
+def send_link(
+    request: HttpRequest, flow: Flow, purpose: str, user: User | None, *texts: EmailMessage
+) -> None:
+    """Send, and write down that it was asked for. Raises `MailUnavailable`."""
+    mail.send(*texts)
     user_id = user.pk if user else None
     record(Kind.LINK_SENT, request, flow=flow.key, user_id=user_id, detail=purpose)

@@ -681,8 +681,8 @@ DEFENCES = (
     Defence(
         "mail: an address without an account gets a mail as well",
         "accounts/by_mail.py",
-        "    linked = user or User()",
-        "    if user is None:\n        return\n    linked = user or User()",
+        "        linked = user or User()",
+        "        if user is None:\n            return\n        linked = user or User()",
         "tests/accounts/test_by_mail.py -k learns",
     ),
     Defence(
@@ -702,7 +702,7 @@ DEFENCES = (
     Defence(
         "mail: mails are counted",
         "accounts/by_mail.py",
-        "    claims = claim_mail(request, texts[-1].to[0])\n",
+        "    claims = claim_mail(request, address)\n",
         "    claims: list[Any] = []\n",
         "tests/accounts/test_by_mail.py -k limit",
     ),

@@ -10,18 +10,19 @@ from typing import Any
 import pytest
 from django.contrib.auth.hashers import Argon2PasswordHasher, identify_hasher, make_password
 from django.core import mail
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
 from django.test import Client
 from django_redis import get_redis_connection
 from pytest_django import Settings
 
-from accounts import links
+from accounts import by_mail, links
 from accounts.contract.registry import flows
 from accounts.models import AuthEvent, User
 from authdemo import settings as site_settings
 from tests.accounts.doors import said
 from tests.accounts.mailing import ADDRESS, PASSWORD, ask, link, link_to, token_of, use
 from tests.accounts.people import make
+from tests.accounts.plans import plans
 from tests.accounts.racing import at_once, browser, log_in, post, trials
 from tests.contract.costs import measured
 from tests.log_reader import reading
@@ -459,7 +460,20 @@ def test_nobody_learns_it_from_being_refused(door: str, settings: Settings) -> N
         get_redis_connection("auth").flushdb()
         answers[name] = told(door, f"{name}@example.org")
     assert answers["ada"] == answers["nil"]
-    assert (answers["ada"][0][0], answers["ada"][3]) == (429, 0)
+    (status, *_), statements, _, mails = answers["ada"]
+    assert (status, statements, mails) == (429, [], 0)
+
+
+def test_an_address_is_found_by_its_index() -> None:
+    """Threat: with a million accounts every request of a stranger would read all of them."""
+    make("ada")
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:  # it reads a small table as a whole if it may
+            cursor.execute("SET LOCAL enable_seqscan = off")
+    with plans() as found:
+        assert by_mail.owner_of("ADA@example.org") is not None
+        assert by_mail.users().filter(by_mail.with_email("nil@example.org")).first() is None
+    assert [plan for plan in found if plan.reads_a_whole_table()] == []
 
 
 # --- how many mails -------------------------------------------------------------------------------
