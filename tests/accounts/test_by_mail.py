@@ -101,10 +101,28 @@ def test_a_mail_says_what_it_is_and_holds_one_link(flow: str) -> None:
     assert message.from_email == site_settings.DEFAULT_FROM_EMAIL
 
 
-def test_the_name_is_the_address_in_lower_case(client: Client) -> None:
+def test_the_name_is_the_address_in_lower_case(client: Client, flow: str) -> None:
+    """And it logs in however it is typed; a failure stands among its owner's activities."""
     use(client, link_to("sessions", "signup", " Noor@Example.ORG "))
-    assert User.objects.get().username == ADDRESS
-    assert post(client, "/api/jwt/login/", {"username": ADDRESS, "password": PASSWORD})
+    user = User.objects.get()
+    assert user.username == ADDRESS
+    for typed in (ADDRESS, "Noor@Example.ORG", "NOOR@EXAMPLE.ORG"):
+        body = {"username": typed, "password": PASSWORD}
+        assert post(browser(), f"/api/{flow}/login/", body).status_code == 200, typed
+        body["password"] = "not-the-password"
+        assert post(browser(), f"/api/{flow}/login/", body).status_code == 401
+    assert user.auth_events.filter(kind="login_failed").count() == 3
+
+
+def test_names_that_differ_by_more_than_an_address_may_are_two_users() -> None:
+    make("ada")
+    body = {"username": "Ada", "password": "ada-demo-password"}
+    assert post(browser(), "/api/jwt/login/", body).status_code == 401
+    for name in ("Noor@example.org", ADDRESS):
+        User.objects.create_user(name, password=f"{name}-demo-password")
+    for name in ("Noor@example.org", ADDRESS):
+        answer = log_in(browser(), "jwt", name)
+        assert answer["user"]["username"] == name
 
 
 ADDRESSES = ["", "noor", "noor@", "a\0b@example.org", "noor@exämple.org"]
