@@ -1,5 +1,8 @@
+from __future__ import annotations
+
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.contrib.auth import admin as auth_admin
 from django.db.models import QuerySet
@@ -25,10 +28,10 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 @admin.register(User)
 class UserAdmin(auth_admin.UserAdmin):
     list_display = ("username", "display_name", "email", "is_active", "is_staff", "epoch")
-    readonly_fields = ("epoch", "last_login", "date_joined")
+    readonly_fields = ("epoch", "email_verified", "last_login", "date_joined")
     fieldsets = (
         *auth_admin.UserAdmin.fieldsets,  # type: ignore[misc]
-        ("Credentials", {"fields": ("display_name", "epoch")}),
+        ("Credentials", {"fields": ("display_name", "email_verified", "epoch")}),
     )
 
     actions = ("end_logins",)
@@ -39,6 +42,13 @@ class UserAdmin(auth_admin.UserAdmin):
         for user in queryset:
             lifecycle.end_logins(request, user, detail=by)
         self.message_user(request, f"Ended every login of {len(queryset)} users.")
+
+    def save_model(
+        self, request: HttpRequest, obj: User, form: forms.ModelForm[User], change: bool
+    ) -> None:
+        if "email" in form.changed_data:
+            obj.email_verified = None  # nobody has shown that they read its mail
+        super().save_model(request, obj, form, change)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
         # What was remembered for a user goes with the user; that those tables cannot be edited by

@@ -14,6 +14,17 @@ from accounts.models import User
 from accounts.throttling import claim_attempt, give_back_attempt
 
 
+def user_called(name: str) -> User | None:
+    """The user of that name, however an address is written that is one (`accounts.by_mail`).
+
+    Who has signed up as Noor@Example.org is noor@example.org. All other names are taken as they
+    are: "Ada" and "ada" may be two users.
+    """
+    names = {name, name.strip().lower()} if "@" in name else {name}
+    found = User.objects.filter(username__in=sorted(names))
+    return max(found, key=lambda user: user.username == name, default=None)
+
+
 class ThrottledBackend(ModelBackend):
     """Django's `ModelBackend`, with each attempt counted before the password is hashed."""
 
@@ -28,7 +39,7 @@ class ThrottledBackend(ModelBackend):
         if username is None or password is None:
             return None
         claims = claim_attempt(request, username)
-        user = User.objects.filter(username=username).first()
+        user = user_called(username)
         if user is None or not self.user_can_authenticate(user):
             # Hashed all the same, or the time would tell who has an account. Threat: Django checks
             # an inactive user's password as well, and renews an old hash if it is right: the time

@@ -27,6 +27,11 @@ E004 = Error(
     hint="Set COOKIE_SECURE=1. Only the lab and DEBUG may do without, for Safari and plain LANs.",
     id="accounts.E004",
 )
+E005 = Error(
+    "insecure configuration: the site answers to every name, and links in mails begin with it.",
+    hint="Set SITE_URL=https://www.example.com, or name the site's names in ALLOWED_HOSTS.",
+    id="accounts.E005",
+)
 W001 = Warning(
     "insecure configuration: cookies are not Secure; who listens on the network can log in.",
     hint="Set COOKIE_SECURE=1. Only Safari on http://localhost and plain LAN addresses need 0.",
@@ -66,6 +71,11 @@ def check_lifetimes(**kwargs: Any) -> list[CheckMessage]:
         settings.ABSOLUTE_SECONDS,
     )
     return [] if min(lifetimes) > 0 and 0 <= settings.GRACE_SECONDS <= 30 else [E003]
+
+
+@register(Tags.security)
+def check_links_lead_here(**kwargs: Any) -> list[CheckMessage]:
+    return [E005] if "*" in settings.ALLOWED_HOSTS and not settings.SITE_URL else []
 
 
 @register(Tags.security)

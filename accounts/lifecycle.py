@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from django.middleware.csrf import rotate_token
 
 from accounts.audit import record
+from accounts.backends import user_called
 from accounts.contract.errors import CredentialRevoked, Throttled
 from accounts.contract.flow import Credential, Device, Flow, Presented
 from accounts.contract.registry import flows
@@ -51,8 +52,8 @@ def prove_password(request: HttpRequest, *, username: str, password: str, flow: 
     if user is None:
         # The owner of the account sees it among the recent activity. The look-up is made for
         # unknown names too, so that the time tells nothing.
-        owner = User.objects.filter(username=username).values_list("pk", flat=True).first()
-        record(Kind.LOGIN_FAILED, request, flow=flow, user_id=owner)
+        owner = user_called(username)
+        record(Kind.LOGIN_FAILED, request, flow=flow, user_id=owner.pk if owner else None)
     assert user is None or isinstance(user, User)
     return user
 

@@ -107,6 +107,8 @@ class User(AbstractUser):
     """
 
     email = models.EmailField("email address", blank=True)
+    # When a link that went there was last used. Null: somebody else's word, such as an admin's.
+    email_verified = models.DateTimeField(null=True, editable=False)
     display_name = models.CharField(max_length=80, blank=True)
     epoch = models.PositiveBigIntegerField(default=first_epoch, editable=False)
 
@@ -234,6 +236,10 @@ class AuthEvent(models.Model):
         LOGOUT_ALL = "logout_all", "logged out everywhere"
         REVOKE = "revoke", "ended a device"
         PASSWORD_CHANGED = "password_changed", "changed the password"
+        LINK_SENT = "link_sent", "asked for a link by e-mail"
+        SIGNUP = "signup", "signed up by an e-mailed link"
+        PASSWORD_RESET = "password_reset", "set a new password by an e-mailed link"
+        EMAIL_CHANGED = "email_changed", "changed the e-mail address"
 
     created = models.DateTimeField(auto_now_add=True)
     kind = models.CharField(max_length=20, choices=Kind)

@@ -30,11 +30,13 @@ from django.views.generic import TemplateView
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 
-from accounts import lifecycle
+from accounts import by_mail, lifecycle
 from accounts.contract import errors
 from accounts.contract.flow import Device, Flow, Presented
 from accounts.contract.registry import flows
 from accounts.known_devices import remember_device
+from accounts.mail import MailUnavailable
+from accounts.mail_forms import AddressField
 from accounts.middleware import answer_refusal
 from accounts.models import AuthEvent, User
 
@@ -73,18 +75,13 @@ class NameForm(forms.ModelForm):
         widgets = {"display_name": forms.TextInput(attrs={"autocomplete": "name"})}
 
 
-class PasswordForm(forms.Form):
-    """The old password and the new one, judged by Django's password validators."""
+class ProvenForm(forms.Form):
+    """What only somebody may change who has just proven the password once more."""
 
     current_password = forms.CharField(
         max_length=1024,
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
-    )
-    new_password = forms.CharField(
-        max_length=1024,
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
 
     def __init__(
@@ -103,10 +100,38 @@ class PasswordForm(forms.Form):
             raise ValidationError("This is not your current password.")
         return password
 
+
+class PasswordForm(ProvenForm):
+    """The old password and the new one, judged by Django's password validators."""
+
+    new_password = forms.CharField(
+        max_length=1024,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
     def clean_new_password(self) -> str:
         password = self.cleaned_data["new_password"]
         validate_password(password, self.user)
         return password
+
+
+class MoveForm(ProvenForm):
+    """Another e-mail address, and the password."""
+
+    new_email = AddressField()
+    field_order = ["new_email", "current_password"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, auto_id="id_email_%s", **kwargs)
+        self.fields["new_email"].label = "New e-mail address"
+        self.fields["current_password"].label = "Your password"
+
+    def clean_new_email(self) -> str:
+        address: str = self.cleaned_data["new_email"]
+        if address == by_mail.normal(self.user.email):
+            raise ValidationError("This is your address already.")
+        return address
 
 
 # --- the pages of a flow --------------------------------------------------------------------
@@ -124,7 +149,7 @@ PRIVATE: list[Callable[..., Any]] = [
 class FlowPage(TemplateView):
     """A page of one flow."""
 
-    flow: Flow
+    flow: Flow = None  # type: ignore[assignment]  # given by a subclass, or to as_view
     page: str  # the last part of its URL's name, and the stem of its template
 
     def get_template_names(self) -> list[str]:
@@ -139,6 +164,18 @@ class FlowPage(TemplateView):
     def login_url(self) -> str:
         """Where to log in, and to come back from to this page."""
         return f"{self.url('login')}?next={quote(self.request.get_full_path())}"
+
+    def not_sent(
+        self, refusal: errors.ContractError, form: forms.Form, *, called: str = "form"
+    ) -> HttpResponse:
+        """The page with its form as it was filled in, and why no mail was sent."""
+        errors.log(self.request, refusal)
+        form.add_error(None, str(refusal.detail))
+        response = self.render_to_response(
+            self.get_context_data(**{called: form}), status=refusal.status_code
+        )
+        response["Retry-After"] = str(refusal.wait)
+        return response
 
     def say_goodbye(self, sentence: str) -> HttpResponse:
         """To the login page, without this flow's cookie."""
@@ -247,6 +284,7 @@ class ProfilePage(PersonalPage):
         fresh: dict[str, Any] = {
             "name_form": NameForm(instance=self.user),
             "password_form": PasswordForm(request=self.request, user=self.user, flow=self.flow),
+            "email_form": MoveForm(request=self.request, user=self.user, flow=self.flow),
             "events": self.recent_events(),
         }
         return super().get_context_data(**{**fresh, **kwargs})
@@ -257,6 +295,8 @@ class ProfilePage(PersonalPage):
         return noticeable[:RECENT_EVENTS]
 
     def post(self, request: HttpRequest) -> HttpResponseBase:
+        if "new_email" in request.POST:
+            return self.ask_to_move(request)
         if "new_password" in request.POST:
             return self.change_password(request)
         if "display_name" in request.POST:
@@ -269,6 +309,18 @@ class ProfilePage(PersonalPage):
             return self.render_to_response(self.get_context_data(name_form=form))
         lifecycle.rename(self.user, form.cleaned_data["display_name"])
         messages.success(request, "Your display name is changed.")
+        return redirect(self.url("profile"))
+
+    def ask_to_move(self, request: HttpRequest) -> HttpResponseBase:
+        form = MoveForm(request.POST, request=request, user=self.user, flow=self.flow)
+        if not form.is_valid():
+            return self.render_to_response(self.get_context_data(email_form=form))
+        address = form.cleaned_data["new_email"]
+        try:
+            by_mail.ask_to_move(request, self.flow, self.user, address)
+        except (errors.Throttled, MailUnavailable) as refusal:
+            return self.not_sent(refusal, form, called="email_form")
+        messages.success(request, f"A link is on its way to {address}. Nothing changes before.")
         return redirect(self.url("profile"))
 
     def change_password(self, request: HttpRequest) -> HttpResponseBase:

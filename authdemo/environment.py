@@ -57,6 +57,20 @@ class Environment(environ.Env):
             )
         return config
 
+    def email(self, var: str, *, files: Path) -> dict[str, Any]:
+        """Django's `EMAIL_…` settings of a mail URL, `smtp+tls://…`; errors never show it.
+
+        Without one, mails become files in the folder `files`.
+        """
+        if not (url := self.str(var, default="")):
+            return self.email_url_config("filemail:") | {"EMAIL_FILE_PATH": str(files)}
+        try:
+            return self.email_url_config(url)
+        except (ImproperlyConfigured, ValueError):
+            raise ImproperlyConfigured(
+                f"{var} is not the URL of a mail server, such as smtp+tls://user:password@host:587."
+            ) from None  # the URL holds a password
+
     def refuse_unknown(self) -> None:
         """Call when everything was asked for: what else stands in the file is a mistake."""
         for name in _names_in(self.file):

@@ -26,6 +26,7 @@ SECRET_KEY = env.str("SECRET_KEY", default="") or read_or_create(VAR_DIR / "secr
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+SITE_URL = env.str("SITE_URL", default="").rstrip("/")
 HTTPS = env.flag("HTTPS", default=False)
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
 PORT = env.int("PORT", default=8000)
@@ -216,6 +217,28 @@ ABSOLUTE_SECONDS = env.int("ABSOLUTE_SECONDS", default=LIFETIMES["absolute"])
 GRACE_SECONDS = env.int("GRACE_SECONDS", default=10)
 LEEWAY_SECONDS = env.int("LEEWAY_SECONDS", default=30)
 KNOWN_DEVICE_SECONDS = env.int("KNOWN_DEVICE_SECONDS", default=180 * DAY)
+
+# --- mail, and the links in it ----------------------------------------------------------------
+
+EMAIL = env.email("EMAIL_URL", files=VAR_DIR / "mail")
+EMAIL_BACKEND = EMAIL["EMAIL_BACKEND"]
+EMAIL_FILE_PATH = EMAIL["EMAIL_FILE_PATH"]
+EMAIL_HOST, EMAIL_PORT = EMAIL["EMAIL_HOST"], EMAIL["EMAIL_PORT"]
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = EMAIL["EMAIL_HOST_USER"], EMAIL["EMAIL_HOST_PASSWORD"]
+EMAIL_USE_TLS = EMAIL.get("EMAIL_USE_TLS", False)
+EMAIL_USE_SSL = EMAIL.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 5  # seconds; Django's default is to wait for ever
+DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", default="authdemo <authdemo@localhost>")
+# what an e-mailed link is for, and for how many seconds it is good
+LINK_SECONDS = {
+    "signup": env.int("SIGNUP_LINK_SECONDS", default=DAY),
+    "reset": env.int("RESET_LINK_SECONDS", default=HOUR),
+    "email": env.int("EMAIL_LINK_SECONDS", default=DAY),
+}
+# mails per window of seconds, counted in `accounts.throttling`
+MAIL_LIMIT_ADDRESS = env.int("MAIL_LIMIT_ADDRESS", default=5)
+MAIL_LIMIT_NETWORK = env.int("MAIL_LIMIT_NETWORK", default=50)
+MAIL_LIMIT_SECONDS = env.int("MAIL_LIMIT_SECONDS", default=HOUR)
 
 # --- cookies: one decision for all four ----------------------------------------------------
 # `__Host-` makes the browser refuse a cookie of this name that a sibling subdomain planted, and

@@ -87,6 +87,15 @@ DIFFERENCES = (
         },
     ),
     Difference(
+        key="link_of_another_user",
+        question="What does an e-mailed link do in a browser where somebody else is logged in?",
+        answers={"sessions": "refused", "jwt": "opens"},
+        because={
+            "sessions": "The cookie comes along, so that the page knows who is there.",
+            "jwt": "A link carries no access token; its page shows whose it is, and asks first.",
+        },
+    ),
+    Difference(
         key="lives_on_after_reuse",
         question="Does the honest client stay logged in when a refreshed-away secret comes late?",
         answers={"sessions": True, "jwt": False},

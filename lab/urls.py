@@ -4,6 +4,7 @@ from django.http import Http404, HttpRequest, HttpResponseBase
 from django.urls import path
 
 from accounts.contract.registry import flows
+from lab.mailbox import MailboxPage
 from lab.views import RememberedView
 
 app_name = "lab"
@@ -17,4 +18,7 @@ def remembered(request: HttpRequest, key: str) -> HttpResponseBase:
     raise Http404
 
 
-urlpatterns = [path("remembered/<slug:key>/", remembered, name="remembered")]
+urlpatterns = [
+    path("remembered/<slug:key>/", remembered, name="remembered"),
+    path("mailbox/", MailboxPage.as_view(), name="mailbox"),
+]

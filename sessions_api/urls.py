@@ -3,6 +3,7 @@
 from django.urls import path
 
 from accounts.contract.urls import contract_urls
+from accounts.link_pages import link_urls
 from sessions_api import pages
 from sessions_api.flow import flow
 
@@ -14,6 +15,7 @@ page_urls = (
         path("profile/", pages.ProfilePage.as_view(), name="profile"),
         path("devices/", pages.DevicesPage.as_view(), name="devices"),
         path("logout/", pages.LogoutPage.as_view(), name="logout"),
+        *link_urls(flow),
     ],
     "sessions_pages",
 )

@@ -632,6 +632,130 @@ DEFENCES = (
         '"--appendfsync", "everysec"',
         "tests/sessions_api/test_outage.py -k killed",
     ),
+    Defence(
+        "mail: a link is of its own type",
+        "accounts/links.py",
+        '    if jwt.get_unverified_header(text) != {"typ": TYP, "alg": ALGORITHM}:\n',
+        "    if False:\n",
+        "tests/accounts/test_links.py -k refused",
+    ),
+    Defence(
+        "mail: a link is good for one thing",
+        "accounts/links.py",
+        '"strict_aud": True}',
+        '"verify_aud": False}',
+        "tests/accounts/test_links.py",
+    ),
+    Defence(
+        "mail: links have a key of their own",
+        "accounts/links.py",
+        '    return salted_hmac("accounts.links.key", "link", secret=secret, '
+        'algorithm="sha256").digest()\n',
+        "    return secret.encode()\n",
+        "tests/accounts/test_links.py -k itself",
+    ),
+    Defence(
+        "mail: a link's claims have the shape that we give them",
+        "accounts/links.py",
+        "    if not _well_formed(claims):\n",
+        "    if False:\n",
+        "tests/accounts/test_links.py -k refused",
+    ),
+    Defence(
+        "mail: a link is bound to what it was made for",
+        "accounts/links.py",
+        " or not _fits(link, user):\n",
+        ":\n",
+        "tests/accounts/test_by_mail.py -k ends_with",
+    ),
+    Defence(
+        "mail: an address that is changed there and back ends a link too",
+        "accounts/links.py",
+        "user.email, user.email_verified, user.epoch)",
+        "user.email, user.epoch)",
+        "tests/accounts/test_by_mail.py -k ends_with",
+    ),
+    Defence(
+        "mail: of two clicks at once one finds the row as the link knew it",
+        "accounts/by_mail.py",
+        "        epoch=user.epoch,\n"
+        "        username=user.username,\n"
+        "        email=user.email,\n"
+        "        email_verified=user.email_verified,\n",
+        "",
+        "tests/accounts/test_by_mail.py -k at_once_one_wins",
+    ),
+    Defence(
+        "mail: an address without an account gets a mail as well",
+        "accounts/by_mail.py",
+        "        linked = user or User()",
+        "        if user is None:\n            return\n        linked = user or User()",
+        "tests/accounts/test_by_mail.py -k learns",
+    ),
+    Defence(
+        "mail: a reset goes to the address in the row",
+        "accounts/by_mail.py",
+        "user.email if user else address, token)",
+        "address, token)",
+        "tests/accounts/test_by_mail.py -k in_the_row",
+    ),
+    Defence(
+        "mail: a new password ends every login",
+        "accounts/by_mail.py",
+        "unchanged(user).update(password=hashed, email_verified=now())",
+        "models.QuerySet.update(unchanged(user), password=hashed, email_verified=now())",
+        "tests/accounts/test_by_mail.py -k ends_every",
+    ),
+    Defence(
+        "mail: mails are counted",
+        "accounts/by_mail.py",
+        "    claims = claim_mail(request, address)\n",
+        "    claims: list[Any] = []\n",
+        "tests/accounts/test_by_mail.py -k limit",
+    ),
+    Defence(
+        "mail: an address is written in ASCII",
+        "accounts/mail_forms.py",
+        "        if not address.isascii():\n",
+        "        if False:\n",
+        "tests/accounts/test_by_mail.py -k no_address",
+    ),
+    Defence(
+        "mail: a link is fetched without being used",
+        "accounts/link_pages.py",
+        "        return self.show(self.form(self.user_of(link)), link, token)\n",
+        '        values = {"new_password": token, "display_name": ""}\n'
+        "        return self.use(link, self.user_of(link), values)\n",
+        "tests/accounts/test_by_mail.py -k scanner",
+    ),
+    Defence(
+        "mail: a link of somebody else is refused",
+        "accounts/link_pages.py",
+        "        if visitor is not None and visitor != user.pk:\n",
+        "        if False:\n",
+        "tests/contract/test_by_mail.py -k another_user",
+    ),
+    Defence(
+        "mail: the page of a link tells nobody its address",
+        "accounts/link_pages.py",
+        '        response["Referrer-Policy"] = "strict-origin"\n',
+        "",
+        "tests/accounts/test_by_mail.py -k kept_nowhere",
+    ),
+    Defence(
+        "mail: links begin with the site's address, whatever a request says",
+        "accounts/mail.py",
+        "    return settings.SITE_URL or f",
+        "    return f",
+        "tests/accounts/test_by_mail.py -k lead_where",
+    ),
+    Defence(
+        "mail: the folder of the mails is private",
+        "accounts/mail.py",
+        "mkdir(mode=0o700, parents=True",
+        "mkdir(parents=True",
+        "tests/lab/test_mailbox.py -k clicked",
+    ),
 )
 
 

@@ -20,7 +20,8 @@ HOUSE = ("accounts", "authdemo", "jwt_api", "lab", "sessions_api", "templates", 
 PATCHED = ("authdemo/settings.py", "authdemo/urls.py")
 
 # What a person does after the deletion, with every flow that is left.
-VISIT = """
+VISIT = r"""
+import re
 import sys
 import django
 django.setup()
@@ -59,7 +60,14 @@ for key in left:
     call("post", "login/", password)
     call("post", "logout/", status=204)
     call("post", "refresh/", status=401)
-    for page in ("login", "profile", "devices", "logout"):
+    sent = client.post(f"/{key}/signup/", {"address": f"{key}@example.org"})
+    assert sent.status_code == 200, sent.content
+    mail = max((settings.VAR_DIR / "mail").iterdir(), key=lambda file: file.stat().st_mtime)
+    token = re.findall(r"token=(\S+)", mail.read_text())[-1]
+    new = {"token": token, "new_password": "seven-swallows"}
+    assert client.post(f"/{key}/signup/link/", new).status_code == 302
+    call("post", "refresh/")
+    for page in ("login", "profile", "devices", "logout", "signup", "reset"):
         assert client.get(f"/{key}/{page}/").status_code in (200, 302), page
 for path in ("/", "/api/schema/", "/readyz"):
     assert Client().get(path).status_code == 200, path

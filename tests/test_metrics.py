@@ -240,7 +240,7 @@ def test_labels_are_words_of_this_project() -> None:
     counters = {counter for counter, _ in metrics.OF_EVENT.values()}
     counters |= {metrics.REFUSALS, metrics.STORE_ERRORS}
     labels = {label for counter in counters for label in counter._labelnames}
-    assert labels == {"flow", "result", "by", "code", "store"}
+    assert labels == {"flow", "result", "by", "code", "store", "what"}
 
 
 def test_nobody_is_kept_from_logging_in_by_a_counter(

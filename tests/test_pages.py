@@ -228,7 +228,8 @@ def test_demo_passwords_are_offered_in_the_lab_only(visitor: Client, key: str, s
 
 @pytest.mark.django_db
 def test_no_page_carries_inline_script_or_style(visitor: Client, key: str) -> None:
-    for path in ("/", f"/{key}/login/", f"/{key}/logout/", f"/api/{key}/me/", "/jwt/profile/"):
+    pages = [f"/{key}/{page}/" for page in ("login", "logout", "signup", "reset", "signup/link")]
+    for path in ("/", *pages, f"/api/{key}/me/", "/jwt/profile/"):
         page = visitor.get(path, headers={"Accept": "text/html"}).content.decode()
         assert "<style" not in page
         assert " style=" not in page

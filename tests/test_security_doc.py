@@ -58,6 +58,14 @@ def test_the_lifetimes_are_those_of_the_settings() -> None:  # R97
     assert f"{site_settings.LEEWAY_SECONDS} seconds (`LEEWAY_SECONDS`" in PAGE
 
 
+def test_the_links_last_as_long_as_the_settings_say() -> None:
+    lasting = re.findall(r"^\| (?:sign up|set a new|use another).* \| (\d+) seconds \|", PAGE, re.M)
+    assert list(map(int, lasting)) == list(site_settings.LINK_SECONDS.values())
+    limits = (site_settings.MAIL_LIMIT_ADDRESS, site_settings.MAIL_LIMIT_NETWORK)
+    sentence = "Up to {} mails to one address and {} from one network".format(*limits)
+    assert f"{sentence} are sent in {site_settings.MAIL_LIMIT_SECONDS} seconds" in PAGE
+
+
 def test_the_other_figures_are_those_of_the_code() -> None:  # R97
     assert f"up to {MOST_DEVICES} sessions of one user" in PAGE
     assert f"signs after {JWKS_MAX_AGE_SECONDS} seconds" in PAGE

@@ -8,11 +8,13 @@ from tests.browser.steps import TITLES, column, log_in_at_home, log_in_by_form, 
 
 pytestmark = [pytest.mark.thorough, pytest.mark.browser]
 
-PUBLIC = ["/", "/api/csrf/"]
+PUBLIC = ["/", "/api/csrf/", "/lab/mailbox/"]
 # path and what stands on the page once it is complete
 OF_A_FLOW = {
     "/{key}/login/": "Log in",
     "/{key}/logout/": "Stay logged in",
+    "/{key}/signup/": "Send me the link",
+    "/{key}/reset/": "Send me the link",
     "/{key}/profile/": "Recent activity",
     "/{key}/devices/": "Log out everywhere",
     "/api/{key}/login/": "HTTP 405",
@@ -44,8 +46,9 @@ def test_public_pages(page: Page, site: str) -> None:
 def test_error_pages(browser: Browser, site: str) -> None:
     # In a context of its own: the console rightly complains about a 404.
     page = browser.new_page()
-    page.goto(f"{site}/nothing-here/")
-    assert complaints(page) == []
+    for path in ("nothing-here/", "sessions/signup/link/"):
+        page.goto(f"{site}/{path}")
+        assert complaints(page) == []
     page.context.close()
 
 

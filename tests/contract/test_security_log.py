@@ -19,6 +19,7 @@ from accounts.security_log import hashed_device
 from lab.differences import difference
 from tests.contract.answers import secret_of, steal
 from tests.contract.people import NEW_PASSWORD, Enter, Person
+from tests.contract.test_by_mail import link_to, newest_link, use
 from tests.contract.test_store_outage import lives_on
 from tests.log_reader import Log, reading
 from tests.outages import no_database, no_redis, redis_at
@@ -333,7 +334,7 @@ def live_a_whole_life(
 ) -> list[str]:
     """Everything that can happen to a login, and everything wrong that can be sent.
 
-    Returns the ids of the devices that took part.
+    Returns the ids of the devices that took part, and what stood in the links that were mailed.
     """
     api = f"/api/{client.flow}"
     for username, password in [(ada.username, "not-the-password"), (WRONG_FIELD, ada.password)]:
@@ -392,7 +393,25 @@ def live_a_whole_life(
     client.login(ada.username, NEW_PASSWORD)
     devices.append(client.whoami()["device"])
     client.logout_all()
-    return devices
+    return devices + use_the_mail(client, late, ada)
+
+
+def use_the_mail(client: FlowClient, late: FlowClient, ada: Person) -> list[str]:
+    """Sign up, set a forgotten password, change an address; returns the parts of the links."""
+    links = [link_to(client, "signup", "noor@example.org")]
+    use(client, links[0])
+    links.append(link_to(late, "reset", f"{ada.username}@example.org"))
+    use(late, links[1])
+    client.refresh()
+    bearer = {"Authorization": f"Bearer {client.token}"} if client.token else {}
+    form = {"new_email": "noor@example.net", "current_password": NEW_PASSWORD}
+    form["csrfmiddlewaretoken"] = client.fetch_csrf_token()
+    client.http.post(f"/{client.flow}/profile/", data=form, headers=bearer)
+    links.append(newest_link())
+    use(client, links[2])
+    for link in links:
+        client.http.get(link)
+    return [part for link in links for part in link.partition("token=")[2].split(".")]
 
 
 def crash(client: FlowClient, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,6 +26,7 @@ PAGES = (
     ("both flows side by side", "/"),
     ("log in with a session", "/sessions/login/"),
     ("log in with JWT", "/jwt/login/"),
+    ("the mailbox: what the site has sent", "/lab/mailbox/"),
     ("the API, with a session", "/api/sessions/me/"),
     ("the API, with JWT", "/api/jwt/me/"),
     ("the API's documentation", "/api/docs/"),
