@@ -20,6 +20,7 @@ from contextlib import suppress
 from hashlib import sha256
 from typing import Any
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -48,9 +49,13 @@ class Pkcs11Signer(Signer):
     def read(cls, content: bytes) -> Pkcs11Signer:
         """The signer of a `.pkcs11` file; the box is not asked."""
         named = REFERENCE.match(content.decode(errors="replace"))
-        if named is None:
+        try:
+            public = serialization.load_pem_public_key(content) if named else None
+        except (ValueError, UnsupportedAlgorithm):
+            public = None
+        if named is None or public is None:
             raise ValueError("a PKCS#11 URI with a public key below it")
-        return cls(named[1], named[2], serialization.load_pem_public_key(content))
+        return cls(named[1], named[2], public)
 
     def sign(self, message: bytes) -> bytes:
         """Raises `StoreUnavailable`, a 503, when the box does not answer.

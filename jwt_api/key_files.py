@@ -17,6 +17,7 @@ from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from jwt_api.signers import LocalSigner, Signer
@@ -60,28 +61,32 @@ def next_number(directory: Path) -> int:
 def read_file(path: Path) -> Signer:
     """Read one key; raises `ImproperlyConfigured` by file name, never with its content."""
     refuse_open_to_others(path)
-    try:
-        content = path.read_bytes()
-    except PermissionError as error:
-        raise ImproperlyConfigured(f"{path.name} is not readable for this process.") from error
-    return _signer(path.name, _in_hsm if path.suffix == HSM else _local, content)
+    return _signer(path.name, path.read_bytes, _in_hsm if path.suffix == HSM else _local)
 
 
-@lru_cache(maxsize=1)
-def read_variable(text: str) -> Signer:
-    """The key of `JWT_SIGNING_KEY`; raises `ImproperlyConfigured`, never with its content."""
-    content = text.encode()
-    if not text.lstrip().startswith("-----BEGIN"):
+def read_variable() -> Signer | None:
+    """The key of `JWT_SIGNING_KEY`, if it is set; the same object as long as it does not change."""
+    return _signer(VARIABLE, _content_of_variable, _kept) if settings.JWT_SIGNING_KEY else None
+
+
+def _content_of_variable() -> bytes:
+    content = settings.JWT_SIGNING_KEY.encode()
+    if not content.lstrip().startswith(b"-----BEGIN"):
         with suppress(ValueError):  # what is no base64 is no PEM either, and refused as such
             content = base64.b64decode(content)
-    return _signer(VARIABLE, _local, content)
+    return content
 
 
-def _signer(name: str, read: Callable[[bytes], Signer], content: bytes) -> Signer:
+def _signer(name: str, content: Callable[[], bytes], read: Callable[[bytes], Signer]) -> Signer:
     try:
-        return read(content)
+        return read(content())
+    except PermissionError:
+        problem = "readable for this process"
     except ValueError as error:
-        raise ImproperlyConfigured(f"{name} is not {error}.") from error
+        problem = str(error)
+    # Threat: a debug page shows the variables of every frame that an error has come through, and
+    # those of the error that caused it. None of the frames from here on holds the content.
+    raise ImproperlyConfigured(f"{name} is not {problem}.")
 
 
 def _local(content: bytes) -> Signer:
@@ -90,6 +95,9 @@ def _local(content: bytes) -> Signer:
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise ValueError("an unencrypted PEM private key") from error
     return LocalSigner(private)
+
+
+_kept = lru_cache(maxsize=1)(_local)
 
 
 def _in_hsm(content: bytes) -> Signer:

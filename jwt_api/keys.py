@@ -78,7 +78,7 @@ def ring() -> KeyRing:
     directory: Path = settings.JWT_KEYS_DIR
     for _ in range(MOST_TRIES):
         try:
-            found = _load(directory, key_files.files_in(directory), settings.JWT_SIGNING_KEY)
+            found = _load(directory, key_files.files_in(directory), key_files.read_variable())
             if found is None:
                 make_key(directory, settings.SIMPLE_JWT["ALGORITHM"])
                 continue
@@ -98,7 +98,7 @@ def make_key(directory: Path, algorithm: str) -> Path:
 
 
 @lru_cache(maxsize=8)
-def _load(directory: Path, files: tuple[File, ...], variable: str) -> KeyRing | None:
+def _load(directory: Path, files: tuple[File, ...], given: Signer | None) -> KeyRing | None:
     """Read all of it; None if there is no key to sign with."""
     manifest = Manifest.read(directory)
     read = [
@@ -108,8 +108,7 @@ def _load(directory: Path, files: tuple[File, ...], variable: str) -> KeyRing | 
     ]
     if len({signer.kid for _, _, signer in read}) < len(read):
         raise ImproperlyConfigured(f"Two files in {directory.name} hold the same key.")
-    if variable:
-        given = key_files.read_variable(variable)
+    if given:
         # The same key may lie in a file as well: so it was published before it signed.
         read = [(VARIABLE, 0.0, given), *(row for row in read if row[2].kid != given.kid)]
     read = [row for row in read if row[2].kid not in manifest.distrusted]

@@ -185,6 +185,13 @@ DEFENCES = (
         "tests/jwt_api/test_keys.py -k open_to_others",
     ),
     Defence(
+        "a debug page shows no private key",
+        "jwt_api/key_files.py",
+        "        problem = str(error)\n",
+        '        raise ImproperlyConfigured(f"{name} is not {error}.") from error\n',
+        "tests/jwt_api/test_keys.py -k fit",
+    ),
+    Defence(
         "others cannot add a key",
         "jwt_api/key_files.py",
         "    if path.parent.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):",

@@ -126,13 +126,17 @@ def test_threads_take_turns(signing: Pkcs11Signer) -> None:
 
 
 def test_a_forked_child_opens_a_session_of_its_own(signing: Pkcs11Signer) -> None:
-    """gunicorn forks: what a master has opened is not for its workers."""
+    """gunicorn forks: what a master has opened is not for its workers (PKCS#11, section 5.4).
+
+    SoftHSM would let them; a card or a network HSM mixes up their calls.
+    """
     signing.sign(b"a")
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
         try:
-            os.write(write, signing.sign(b"a"))
+            signature = signing.sign(b"a")
+            os.write(write, signature if hsm._sessions.keys() == {(os.getpid(), TOKEN)} else b"")
         finally:
             os._exit(0)
     os.waitpid(child, 0)
@@ -204,7 +208,7 @@ BROKEN = {
 @pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in BROKEN.items()])
 def test_a_file_that_names_no_key_is_refused(directory: Path, text: str) -> None:
     put(directory, text)
-    with pytest.raises(ImproperlyConfigured, match=r"^9\.pkcs11 is not "):
+    with pytest.raises(ImproperlyConfigured, match=r"^9\.pkcs11 is not (a|an) "):
         ring()
 
 

@@ -8,7 +8,9 @@ import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -21,6 +23,7 @@ from accounts.client import FlowClient
 from jwt_api.management.commands.keys import TOO_EARLY
 from tests.deployment import Deployment, deployed
 from tests.jwt_api.forging import Forge
+from tests.softhsm import PIN, make_token, module
 
 pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.timeout(300)]
 
@@ -36,8 +39,16 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
         "REFRESH_IDLE_SECONDS": str(LIFETIME),
         "LEEWAY_SECONDS": str(LEEWAY),
     }
-    with deployed(tmp_path_factory.mktemp("rotation"), **short) as deployment:
+    folder = tmp_path_factory.mktemp("rotation")
+    with deployed(folder, **short, **hsm_settings(folder)) as deployment:
         yield deployment
+
+
+def hsm_settings(folder: Path) -> dict[str, str]:
+    if (library := module()) is None:
+        return {}
+    configuration = str(make_token(folder))
+    return {"SOFTHSM2_CONF": configuration, "HSM_MODULE": str(library), "HSM_TOKEN_PIN": PIN}
 
 
 @pytest.fixture(scope="module")
@@ -188,3 +199,23 @@ def test_a_distrusted_key_is_refused_by_every_worker_at_once(
     client.login("grace", "grace-demo-password")
     assert client.whoami()
     client.http.close()
+
+
+@pytest.mark.thorough
+@pytest.mark.skipif(module() is None, reason="no SoftHSM: apt-get install softhsm2")
+def test_every_worker_signs_by_the_hsm(site: Deployment, authorities: ssl.SSLContext) -> None:
+    """Its library is opened after the fork, and asked by several threads at once."""
+    site.manage("keys", "prepare", "--hsm")
+    when_it_may("rotate", site)
+    listed = site.manage("keys", "list").stdout
+    (kid,) = re.findall(r"^(\S+) +active +ES256 +\d+\.pkcs11", listed, flags=re.MULTILINE)
+
+    def log_in(_: int) -> str:
+        visitor = FlowClient(site.url, "jwt", verify=authorities)
+        token = visitor.login("ada", "ada-demo-password")["credential"]["token"]
+        with closing(visitor.http):
+            assert visitor.whoami()
+        return Forge(token).header["kid"]
+
+    with ThreadPoolExecutor(6) as pool:
+        assert set(pool.map(log_in, range(30))) == {kid}
