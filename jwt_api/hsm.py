@@ -30,8 +30,8 @@ from jwt_api.signers import Signer
 
 REFERENCE = re.compile(r"pkcs11:token=([\w.-]+);object=([\w.-]+)\n(?=-----BEGIN PUBLIC KEY-----)")
 
-# One session for each process and token, one signature at a time in it (PKCS#11, section 5.6:
-# calls of several threads on one session get in each other's way).
+# One session for each process and token; one thread at a time opens it and signs in it. Two would
+# log in at once, which the box refuses, and get in each other's way (PKCS#11, section 5.6).
 _sessions: dict[tuple[int, str], Any] = {}
 _turn = threading.Lock()
 
