@@ -55,7 +55,8 @@ def prepare(algorithm: str, *, in_hsm: bool = False) -> Key:
     """Make and publish the next key. It verifies at once, and signs when `rotate` says so."""
     directory: Path = settings.JWT_KEYS_DIR
     with one_at_a_time(directory):
-        if waiting := in_state(ring(), State.NEXT):
+        found, _ = _settled(directory)
+        if waiting := in_state(found, State.NEXT):
             raise Refused(f"{waiting[0].kid} is prepared already. Rotate to it, or distrust it.")
         if in_hsm:
             path = directory / f"{next_number(directory)}{HSM}"

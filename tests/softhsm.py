@@ -1,5 +1,6 @@
 """Where is SoftHSM2, and how does a test get a token in it? (`apt-get install softhsm2`)"""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -35,10 +36,7 @@ def make_token(folder: Path) -> Path:
             f"--pin={PIN}",
             "--so-pin=54321",
         ],
-        env={
-            "SOFTHSM2_CONF": str(configuration),
-            "PATH": "/usr/bin:/usr/local/bin:/opt/homebrew/bin",
-        },
+        env={"SOFTHSM2_CONF": str(configuration), "PATH": os.environ["PATH"]},
         check=True,
         capture_output=True,
     )

@@ -398,14 +398,25 @@ def test_a_key_of_the_environment_needs_no_file(settings: Settings, directory: P
     assert not directory.exists()
 
 
-def test_a_key_is_published_as_a_file_before_the_variable_has_it(
-    settings: Settings, directory: Path
+def test_a_key_of_the_environment_is_renewed_as_the_docs_tell(
+    ada: User, settings: Settings, directory: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rotation.prepare("ES256")
-    settings.JWT_SIGNING_KEY = (directory / "2.pem").read_text()
+    """R28: published as a file first, and the old one verifies as a file afterwards."""
+    settings.JWT_SIGNING_KEY = old = new_private_key("ES256")
+    before = log_in(visitor(), "jwt")["credential"]["token"]
+    assert "Put it into JWT_SIGNING_KEY" in keys("prepare", capsys=capsys)
+    assert states() == ["active", "next"]
+    (directory / "2.pem").touch(0o600)
+    (directory / "2.pem").write_text(old)
+    settings.JWT_SIGNING_KEY = (directory / "1.pem").read_text()
+    after = log_in(visitor(), "jwt")["credential"]["token"]
+    assert [whoami(token) for token in (before, after)] == [200, 200]
     assert states() == ["active", "retired"]
-    assert len(ring().jwks()["keys"]) == 2
     assert ring() is ring(), "read once, and not on every request"
+    assert refusal("retire")[1] == TOO_EARLY
+    with later(days=8):
+        assert [key.source for key in rotation.retire()] == ["2.pem"]
+    assert states() == ["active"]
 
 
 def test_a_distrusted_key_of_the_environment_signs_no_more(

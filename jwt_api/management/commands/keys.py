@@ -72,9 +72,13 @@ class Command(BaseCommand):
             raise CommandError("Of an HSM, only ES256 is used here. Leave out --algorithm.")
         chosen = algorithm or settings.SIMPLE_JWT["ALGORITHM"]
         key = rotation.prepare(chosen, in_hsm=hsm)
+        if ring().signing.source == VARIABLE:
+            what = f"Put it into {VARIABLE} as docs/keys.md tells, not before"
+        else:
+            what = "Run `keys rotate` after"
         self.stdout.write(
             f"Published {key.kid} ({key.signer.algorithm}, {key.source}). "
-            f"Run `keys rotate` after {clock(known_everywhere(key))}."
+            f"{what} {clock(known_everywhere(key))}."
         )
 
     def rotate(self, *, force: bool, **options: Any) -> None:
