@@ -127,6 +127,8 @@ def test_threads_take_turns(signing: Pkcs11Signer) -> None:
         assert at_once([sign] * 8) == [True] * 8
 
 
+# The threads of the tests before are over; Python 3.12 counts those of the libraries too.
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_forked_child_opens_a_session_of_its_own(signing: Pkcs11Signer) -> None:
     """gunicorn forks: what a master has opened is not for its workers (PKCS#11, section 5.4).
 
