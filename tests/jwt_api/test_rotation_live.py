@@ -30,7 +30,7 @@ from tests.softhsm import PIN, make_token, module
 pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.timeout(300)]
 
 # Lives that are over within seconds, so that a rotation is.
-MAX_AGE, LIFETIME, LEEWAY = 1, 3, 1
+MAX_AGE, LIFETIME, LEEWAY = 2, 3, 1
 
 
 @pytest.fixture(scope="module")
