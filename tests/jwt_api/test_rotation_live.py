@@ -183,6 +183,7 @@ def test_no_good_token_is_refused_while_keys_come_and_go(
     with ThreadPoolExecutor(len(visitors)) as pool:
         lives = [pool.submit(visitor.live_until, done) for visitor in visitors]
         try:
+            time.sleep(MAX_AGE / 2)  # by now every verifier holds a copy of the keys
             ends = time.monotonic() + seconds
             rotations = 0
             while not rotations or time.monotonic() < ends:
