@@ -274,9 +274,15 @@ MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
 # --- the jwt flow ---------------------------------------------------------------------------
 
 JWT_KEYS_DIR = VAR_DIR / "jwt-keys"
+JWT_SIGNING_KEY = env.str("JWT_SIGNING_KEY", default="")
+JWKS_MAX_AGE_SECONDS = env.int("JWKS_MAX_AGE_SECONDS", default=300)
+# A PKCS#11 "token" is the box that holds keys. (Django hides what has TOKEN in its name.)
+HSM_MODULE = env.str("HSM_MODULE", default="")
+HSM_TOKEN = env.str("HSM_TOKEN", default="authdemo")
+HSM_TOKEN_PIN = env.str("HSM_TOKEN_PIN", default="")
 JWT_CLIENT_ID = "web"
 SIMPLE_JWT = {
-    "ALGORITHM": env.one_of("JWT_ALGORITHM", ("ES256", "RS256"), default="ES256"),
+    "ALGORITHM": env.one_of("JWT_ALGORITHM", ("ES256", "RS256", "EdDSA"), default="ES256"),
     # Keys come from the ring in JWT_KEYS_DIR; the stock classes, which know no `kid`, get none.
     "SIGNING_KEY": "",
     "VERIFYING_KEY": "",

@@ -7,7 +7,9 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.exceptions import ImproperlyConfigured
 
+from jwt_api.key_files import files_in
 from jwt_api.keys import ring
+from jwt_api.signers import ALGORITHMS
 
 E001 = Error(
     "insecure configuration: rest_framework_simplejwt.token_blacklist is not installed.",
@@ -15,8 +17,8 @@ E001 = Error(
     id="jwt_api.E001",
 )
 E002 = Error(
-    "insecure configuration: JWT_ALGORITHM is not ES256 or RS256.",
-    hint="Who can verify an HS256 token can also forge one; choose ES256 or RS256.",
+    "insecure configuration: JWT_ALGORITHM is not ES256, RS256 or EdDSA.",
+    hint="Who can verify an HS256 token can also forge one; choose ES256, RS256 or EdDSA.",
     id="jwt_api.E002",
 )
 E003 = Error(
@@ -48,7 +50,7 @@ def check_tokens(**kwargs: Any) -> list[CheckMessage]:
     found: list[CheckMessage] = []
     if not apps.is_installed("rest_framework_simplejwt.token_blacklist"):
         found.append(E001)
-    if simple_jwt["ALGORITHM"] not in ("ES256", "RS256"):
+    if simple_jwt["ALGORITHM"] not in ALGORITHMS:
         found.append(E002)
     if simple_jwt["ACCESS_TOKEN_LIFETIME"].total_seconds() > 900:
         found.append(E003)
@@ -67,8 +69,8 @@ def check_tokens(**kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.security)
 def check_keys(**kwargs: Any) -> list[CheckMessage]:
-    """Look at the key files that there are; one that cannot sign would fail at the first login."""
-    if not any(settings.JWT_KEYS_DIR.glob("*.pem")):
+    """Look at the keys that there are; one that cannot sign would fail at the first login."""
+    if not files_in(settings.JWT_KEYS_DIR) and not settings.JWT_SIGNING_KEY:
         return []
     try:
         ring()
@@ -76,7 +78,7 @@ def check_keys(**kwargs: Any) -> list[CheckMessage]:
         return [
             Error(
                 f"insecure configuration: {error}",
-                hint="Mend the file, remove it, or set JWT_ALGORITHM to what it is for.",
+                hint="Mend it, or take it away; docs/keys.md says what may lie there.",
                 id="jwt_api.E006",
             )
         ]

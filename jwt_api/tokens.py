@@ -6,6 +6,7 @@ audience, type, and the shape of each claim.
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 from abc import abstractmethod
@@ -14,7 +15,7 @@ from typing import Any
 
 import jwt
 from django.conf import settings
-from jwt.utils import base64url_decode
+from jwt.utils import base64url_decode, base64url_encode
 from rest_framework_simplejwt import tokens
 from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import (
@@ -48,14 +49,16 @@ class KeyRingBackend(TokenBackend):
         self.typ = typ
 
     def encode(self, payload: dict[str, Any]) -> str:
-        """Sign with the ring's signing key; `iss` and `aud` are added here."""
-        key = ring().signing
-        return jwt.encode(
-            {**payload, "iss": self.issuer, "aud": self.audience},
-            key.private,
-            algorithm=key.algorithm,
-            headers={"kid": key.kid, "typ": self.typ},
-        )
+        """Sign with the ring's signing key; `iss` and `aud` are added here.
+
+        By hand (RFC 7515, section 7.1): PyJWT wants to hold the private key itself, and the key
+        of an HSM is held by nobody.
+        """
+        signer = ring().signing.signer
+        header = {"alg": signer.algorithm, "kid": signer.kid, "typ": self.typ}
+        claims = {**payload, "iss": self.issuer, "aud": self.audience}
+        text = b".".join(_segment(part) for part in (header, claims))
+        return b".".join((text, base64url_encode(signer.sign(text)))).decode()
 
     def decode(self, token: Any, verify: bool = True) -> dict[str, Any]:
         """The claims of a token that passed; raises `TokenBackendError` for all others.
@@ -81,17 +84,22 @@ class KeyRingBackend(TokenBackend):
         key = ring().find(header.get("kid"))
         if key is None:
             raise jwt.InvalidTokenError("unknown kid")
-        if header.get("alg") != key.algorithm:
+        signer = key.signer
+        if header.get("alg") != signer.algorithm:
             raise jwt.InvalidAlgorithmError("wrong alg for this key")
         return jwt.decode(
             token,
-            key.public,
-            algorithms=[key.algorithm],
+            signer.public,
+            algorithms=[signer.algorithm],
             audience=self.audience,
             issuer=self.issuer,
             leeway=self.get_leeway(),
             options={"require": REQUIRED, "strict_aud": True, "verify_exp": check_expiry},
         )
+
+
+def _segment(part: dict[str, Any]) -> bytes:
+    return base64url_encode(json.dumps(part, separators=(",", ":")).encode())
 
 
 def _text_of(token: Any) -> str:

@@ -93,16 +93,16 @@ DEFENCES = (
     Defence(
         "only the key's own algorithm verifies",
         "jwt_api/tokens.py",
-        """        if header.get("alg") != key.algorithm:
+        """        if header.get("alg") != signer.algorithm:
             raise jwt.InvalidAlgorithmError("wrong alg for this key")
         return jwt.decode(
             token,
-            key.public,
-            algorithms=[key.algorithm],
+            signer.public,
+            algorithms=[signer.algorithm],
 """,
         """        return jwt.decode(
             token,
-            key.public,
+            signer.public,
             algorithms=[header["alg"]],
 """,
         "tests/jwt_api/test_keys.py tests/jwt_api/test_tokens.py",
@@ -130,17 +130,119 @@ DEFENCES = (
     ),
     Defence(
         "a new key is published before it signs",
+        "jwt_api/rotation.py",
+        "        if (at := known_everywhere(key)) > time.time() and not force:",
+        "        if (at := known_everywhere(key)) < 0:",
+        "tests/jwt_api/test_rotation.py tests/jwt_api/test_keys.py",
+    ),
+    Defence(
+        "a retired key stays for the tokens that it signed",
+        "jwt_api/rotation.py",
+        "if key.until <= time.time()]",
+        "if True]",
+        "tests/jwt_api/test_rotation.py -k longest",
+    ),
+    Defence(
+        "a signer is tried before it signs",
+        "jwt_api/rotation.py",
+        "        _refuse_unless_it_signs(key)\n",
+        "",
+        "tests/jwt_api/test_hsm.py -k another_key",
+    ),
+    Defence(
+        "two commands on the keys take turns",
+        "jwt_api/manifest.py",
+        "        locks.lock(file, locks.LOCK_EX)\n",
+        "",
+        "tests/jwt_api/test_rotation.py -k turns",
+    ),
+    Defence(
+        "a distrusted key is remembered",
         "jwt_api/keys.py",
-        "if key.since <= published), oldest)",
-        "if True), oldest)",
-        "tests/jwt_api/test_keys.py",
+        "if row[2].kid not in manifest.distrusted]",
+        "if True]",
+        "tests/jwt_api/test_rotation.py -k distrusted",
+    ),
+    Defence(
+        "a key is distrusted before its file goes",
+        "jwt_api/rotation.py",
+        "        manifest.distrusted[kid] = time.time()\n        manifest.write(directory)\n",
+        "        manifest.distrusted[kid] = time.time()\n",
+        "tests/jwt_api/test_rotation.py -k distrusted",
     ),
     Defence(
         "one key is not in two files",
         "jwt_api/keys.py",
-        "    if len({key.kid for key in keys}) < len(keys):",
+        "    if len({signer.kid for _, _, signer in read}) < len(read):",
         "    if False:",
-        "tests/jwt_api/test_keys.py",
+        "tests/jwt_api/test_keys.py -k two_files",
+    ),
+    Defence(
+        "a key that others can read is refused",
+        "jwt_api/key_files.py",
+        "    if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):",
+        "    if False:",
+        "tests/jwt_api/test_keys.py -k open_to_others",
+    ),
+    Defence(
+        "a debug page shows no private key",
+        "jwt_api/key_files.py",
+        "        problem = str(error)\n",
+        '        raise ImproperlyConfigured(f"{name} is not {error}.") from error\n',
+        "tests/jwt_api/test_keys.py -k fit",
+    ),
+    Defence(
+        "others cannot add a key",
+        "jwt_api/key_files.py",
+        "    if path.parent.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):",
+        "    if False:",
+        "tests/jwt_api/test_keys.py -k folder",
+    ),
+    Defence(
+        "only keys that may sign are keys",
+        "jwt_api/signers.py",
+        " and isinstance(public.curve, ec.SECP256R1):",
+        ":",
+        "tests/jwt_api/test_keys.py -k fit",
+    ),
+    Defence(
+        "a short RSA key is refused",
+        "jwt_api/signers.py",
+        " and public.key_size >= LEAST_RSA_BITS:",
+        ":",
+        "tests/jwt_api/test_keys.py -k fit",
+    ),
+    Defence(
+        "a broken manifest is refused",
+        "jwt_api/manifest.py",
+        """        except (ValueError, TypeError, AttributeError) as error:
+            raise ImproperlyConfigured(f"{MANIFEST} is not what `keys` has written.") from error
+""",
+        """        except (ValueError, TypeError, AttributeError):
+            return cls()
+""",
+        "tests/jwt_api/test_keys.py -k manifest",
+    ),
+    Defence(
+        "threads take turns at the HSM",
+        "jwt_api/hsm.py",
+        "        with _turn:\n            return self._signature(",
+        "        if True:\n            return self._signature(",
+        "tests/jwt_api/test_hsm.py -k threads",
+    ),
+    Defence(
+        "a private key cannot be taken out of the HSM",
+        "jwt_api/hsm.py",
+        "Attribute.SENSITIVE: True, Attribute.EXTRACTABLE: False",
+        "Attribute.SENSITIVE: False, Attribute.EXTRACTABLE: True",
+        "tests/jwt_api/test_hsm.py -k leaves",
+    ),
+    Defence(
+        "a forked child talks to the HSM by itself",
+        "jwt_api/hsm.py",
+        "    here = (os.getpid(), token)\n    if here not in _sessions:",
+        "    here = (0, token)\n    if here not in _sessions:",
+        "tests/jwt_api/test_hsm.py -k forked",
     ),
     Defence(
         "a write never brings a session back",

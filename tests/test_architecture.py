@@ -26,6 +26,7 @@ MIRROR = ("__init__", "apps", "authentication", "checks", "flow", "pages", "stor
 # Files that one flow needs and the other has nothing like.
 SESSIONS_ONLY = {"engine", "middleware", "records"}
 JWT_ONLY = {"admin", "keys", "models", "purge", "tokens", "views"}
+JWT_ONLY |= {"hsm", "key_files", "manifest", "rotation", "signers"}  # parts of the key ring
 # Before there are settings: what starts the project on a bare machine, and the settings themselves.
 READS_THE_ENVIRONMENT = {
     "authdemo/asgi.py",

@@ -174,6 +174,7 @@ MISTAKES: dict[str, tuple[str, Mistake]] = {
     ),
     "long leeway": ("jwt_api.E004", setting("LEEWAY_SECONDS", 31)),
     "a key that cannot sign": ("jwt_api.E006", key_of_another_kind),
+    "no key in the variable": ("jwt_api.E006", setting("JWT_SIGNING_KEY", "garbage")),
     "symmetric key beside the ring": ("jwt_api.E007", simple_jwt(SIGNING_KEY="x" * 64)),
     "a verifying key beside the ring": ("jwt_api.E007", simple_jwt(VERIFYING_KEY="x" * 64)),
     "keys from elsewhere": ("jwt_api.E007", simple_jwt(JWK_URL="https://keys.example/jwks")),

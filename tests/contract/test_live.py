@@ -2,21 +2,19 @@
 
 import os
 import re
-import socket
 import ssl
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
-import httpx
 import pytest
 
 from accounts.client import FlowClient
 from lab.differences import difference
+from tests.deployment import SERVERS, deployed
 
 pytestmark = [
     pytest.mark.inside("starts a server of its own"),
@@ -27,74 +25,18 @@ pytestmark = [
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-SERVERS = {
-    "gunicorn": ["gunicorn", "authdemo.wsgi", "--workers=2", "--threads=4", "--log-level=warning"],
-    "waitress": ["tests.contract.waitress_server"],
-}
-
-
-@contextmanager
-def deployed(server: str, var_dir: Path) -> Iterator[str]:
-    """A site with a server, a database, a Redis and users of its own; yields its address."""
-    environment = {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(ROOT),
-        # The project's settings with a fast hasher: it is not the hashing that is tested.
-        "DJANGO_SETTINGS_MODULE": "tests.settings",
-        "ENV_FILE": os.devnull,
-        "VAR_DIR": str(var_dir),
-        "LAB": "1",
-    }
-
-    def run(*arguments: str) -> None:
-        command = [sys.executable, "manage.py", *arguments]
-        subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
-
-    run("migrate", "--verbosity=0")
-    run("make_demo_users")
-    address = f"127.0.0.1:{free_port()}"
-    command = [sys.executable, "-m", *SERVERS[server], f"--bind={address}"]
-    with (var_dir / "server.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
-    try:
-        wait_until_ready(f"http://{address}/readyz", process)
-        yield f"http://{address}"
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
-
-
 @pytest.fixture(scope="module")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """gunicorn with two workers."""
-    with deployed("gunicorn", tmp_path_factory.mktemp("deployment")) as address:
-        yield address
-
-
-def wait_until_ready(url: str, process: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        assert process.poll() is None, "the server ended"
-        try:
-            if httpx.get(url).status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.1)
-    pytest.fail("the server is not ready after a minute")
+    with deployed(tmp_path_factory.mktemp("deployment")) as site:
+        yield site.url
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("server", SERVERS)
 def test_the_suite_holds_against_a_deployment(server: str, tmp_path: Path) -> None:
-    with deployed(server, tmp_path) as address:
-        hold_the_suite_against(address)
+    with deployed(tmp_path, server=server) as site:
+        hold_the_suite_against(site.url)
     assert "Traceback" not in (tmp_path / "server.log").read_text()
 
 

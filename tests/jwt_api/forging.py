@@ -63,8 +63,8 @@ class Forge:
         """Signed by our own key, whatever header and claims say; both are changes, or bytes."""
         head = header if isinstance(header, bytes) else changed(self.header, header or {})
         body = claims if isinstance(claims, bytes) else changed(self.claims, claims or {})
-        key = ring().signing
-        return self.signed(head, body, algorithm or key.algorithm, key.private)
+        signer: Any = ring().signing.signer
+        return self.signed(head, body, algorithm or signer.algorithm, signer.private)
 
     def theirs(self, header: Mapping[str, Any], algorithm: str, key: Any) -> str:
         """The genuine claims, signed by a key of mallory's own."""

@@ -6,11 +6,13 @@ import base64
 import hashlib
 import json
 import os
+import re
 import shutil
 import socket
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,16 +21,18 @@ import jwt
 import pytest
 import time_machine
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, rsa, x448, x25519
 from django.conf import settings as site_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
+from django.views.debug import ExceptionReporter, SafeExceptionReporterFilter
 from pytest_django import Settings
 
 from accounts.models import User
-from jwt_api import keys
+from jwt_api import key_files, rotation
 from jwt_api.checks import check_keys
-from jwt_api.keys import JWKS_MAX_AGE_SECONDS, ring, thumbprint
+from jwt_api.keys import ring
+from jwt_api.signers import ALGORITHMS, thumbprint
 from tests.accounts.racing import log_in, post
 from tests.jwt_api.forging import Forge, visitor
 from tests.log_reader import reading
@@ -47,7 +51,7 @@ def directory(tmp_path: Path, settings: Settings) -> Path:
     return settings.JWT_KEYS_DIR
 
 
-@pytest.fixture(params=["ES256", "RS256"])
+@pytest.fixture(params=ALGORITHMS)
 def algorithm(request: pytest.FixtureRequest, settings: Settings) -> str:
     settings.SIMPLE_JWT = {**settings.SIMPLE_JWT, "ALGORITHM": request.param}
     return request.param
@@ -75,6 +79,7 @@ def put(directory: Path, name: str, content: bytes) -> None:
     """Add a key file as an operator would, and let the directory's time move on for certain."""
     directory.mkdir(exist_ok=True)
     (directory / name).write_bytes(content)
+    (directory / name).chmod(0o600)
     moved_on = directory.stat().st_mtime_ns + 1_000_000
     os.utime(directory, ns=(moved_on, moved_on))
 
@@ -100,7 +105,7 @@ def kid_of(private: Any) -> str:
 
 def test_jwks_holds_public_members_only(client: Client, directory: Path, algorithm: str) -> None:
     """R24, R25, A65"""
-    members = {"ES256": {"crv", "x", "y"}, "RS256": {"n", "e"}}[algorithm]
+    members = {"ES256": {"crv", "x", "y"}, "RS256": {"n", "e"}, "EdDSA": {"crv", "x"}}[algorithm]
     for key in jwks(client):
         assert key.keys() == {"kty", "use", "alg", "kid"} | members
         assert not key.keys() & PRIVATE_MEMBERS
@@ -115,6 +120,19 @@ def test_jwks_is_for_everybody_and_for_caches(client: Client) -> None:
     assert response["Cache-Control"] == "public, max-age=300"
     assert not response.cookies
     assert "Cookie" not in response.get("Vary", "")
+
+
+def test_jwks_is_sent_once_and_again_when_it_has_changed(client: Client, directory: Path) -> None:
+    """R30: a 304 says for how long, too; a new key makes a new ETag."""
+    first = client.get("/.well-known/jwks.json")
+    known = {"if-none-match": first["ETag"]}
+    again = client.get("/.well-known/jwks.json", headers=known)
+    assert (again.status_code, again.content) == (304, b"")
+    assert (again["ETag"], again["Cache-Control"]) == (first["ETag"], first["Cache-Control"])
+    put(directory, "2.pem", pem(p256()))
+    changed = client.get("/.well-known/jwks.json", headers=known)
+    assert (changed.status_code, len(changed.json()["keys"])) == (200, 2)
+    assert changed["ETag"] != first["ETag"]
 
 
 def test_kid_is_the_thumbprint(directory: Path) -> None:
@@ -213,7 +231,9 @@ def test_key_files_are_private(directory: Path, algorithm: str) -> None:
 
 def test_a_new_key_is_as_long_as_it_should_be(directory: Path, algorithm: str) -> None:
     """R19"""
-    assert ring().signing.public.key_size == {"ES256": 256, "RS256": 3072}[algorithm]
+    public: Any = ring().signing.signer.public
+    sizes = {"ES256": 256, "RS256": 3072, "EdDSA": None}
+    assert getattr(public, "key_size", None) == sizes[algorithm]
 
 
 FIRST_USE = """
@@ -221,7 +241,7 @@ import sys
 import django
 from django.conf import settings
 settings.configure(JWT_KEYS_DIR=__import__("pathlib").Path(sys.argv[1]),
-                   SIMPLE_JWT={"ALGORITHM": "ES256"})
+                   JWT_SIGNING_KEY="", SIMPLE_JWT={"ALGORITHM": "ES256"})
 from jwt_api.keys import ring
 print("ready", flush=True)
 sys.stdin.readline()
@@ -262,39 +282,113 @@ def certificate_of_nobody() -> bytes:
     return b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 
 
-REFUSED = {  # R03, R19, R27
-    "garbage": ("ES256", lambda: b"garbage"),
-    "an empty file": ("ES256", lambda: b""),
-    "bytes": ("ES256", lambda: bytes(range(256))),
-    "half a key": ("ES256", lambda: pem(p256())[:120]),
-    "a certificate": ("ES256", certificate_of_nobody),
-    "a public key": ("ES256", lambda: public_pem(p256())),
-    "an encrypted key": ("ES256", lambda: pem(p256(), password=b"secret")),
-    "P-384": ("ES256", lambda: pem(ec.generate_private_key(ec.SECP384R1()))),
-    "P-521": ("ES256", lambda: pem(ec.generate_private_key(ec.SECP521R1()))),
-    "secp256k1": ("ES256", lambda: pem(ec.generate_private_key(ec.SECP256K1()))),
-    "Ed25519": ("ES256", lambda: pem(ed25519.Ed25519PrivateKey.generate())),
-    "DSA": ("ES256", lambda: pem(dsa.generate_private_key(1024))),
-    "RSA for ES256": ("ES256", lambda: pem(rsa.generate_private_key(65537, 2048))),
-    "a short RSA key": ("RS256", lambda: pem(rsa.generate_private_key(65537, 1024))),
-    "P-256 for RS256": ("RS256", lambda: pem(p256())),
-    "a key of ours for HS256": ("HS256", lambda: pem(p256())),
+def jwk_for_encryption() -> bytes:
+    return json.dumps({"kty": "oct", "k": "AAAA", "use": "enc", "alg": "A256KW"}).encode()
+
+
+REFUSED: dict[str, Callable[[], bytes]] = {  # R03, R19, R27
+    "garbage": lambda: b"garbage",
+    "an empty file": lambda: b"",
+    "bytes": lambda: bytes(range(256)),
+    "half a key": lambda: pem(p256())[:120],
+    "a certificate": certificate_of_nobody,
+    "a public key": lambda: public_pem(p256()),
+    "an encrypted key": lambda: pem(p256(), password=b"secret"),
+    "a secret for HMAC": lambda: base64.b64encode(bytes(range(64))),
+    "a JWK for encryption": jwk_for_encryption,
+    "P-384": lambda: pem(ec.generate_private_key(ec.SECP384R1())),
+    "P-521": lambda: pem(ec.generate_private_key(ec.SECP521R1())),
+    "secp256k1": lambda: pem(ec.generate_private_key(ec.SECP256K1())),
+    "X25519, for encryption": lambda: pem(x25519.X25519PrivateKey.generate()),
+    "X448, for encryption": lambda: pem(x448.X448PrivateKey.generate()),
+    "Ed448": lambda: pem(ed448.Ed448PrivateKey.generate()),
+    "DSA": lambda: pem(dsa.generate_private_key(1024)),
+    "a short RSA key": lambda: pem(rsa.generate_private_key(65537, 1024)),
+    "RSA, a bit short": lambda: pem(rsa.generate_private_key(65537, 2047)),
 }
 
 
-@pytest.mark.parametrize("row", [pytest.param(row, id=name) for name, row in REFUSED.items()])
-def test_a_key_that_does_not_fit_is_refused_by_its_file(
-    directory: Path, settings: Settings, row: Any
+@pytest.mark.parametrize("make", [pytest.param(row, id=name) for name, row in REFUSED.items()])
+@pytest.mark.parametrize("source", ["broken.pem", "JWT_SIGNING_KEY"])
+def test_a_key_that_does_not_fit_is_refused_by_its_name(
+    directory: Path, settings: Settings, make: Callable[[], bytes], source: str
 ) -> None:
-    algorithm, make_content = row
-    content: bytes = make_content()
-    settings.SIMPLE_JWT = {**settings.SIMPLE_JWT, "ALGORITHM": algorithm}
-    put(directory, "broken.pem", content)
-    with pytest.raises(ImproperlyConfigured, match=r"^broken\.pem is not ") as refused:
+    content = make()
+    if source == "broken.pem":
+        put(directory, source, content)
+    else:
+        settings.JWT_SIGNING_KEY = base64.b64encode(content).decode() or "-"
+    with pytest.raises(ImproperlyConfigured, match=rf"^{re.escape(source)} is not ") as refused:
         ring()
-    told = f"{refused.value} {refused.value.__cause__}"
-    lines = content.decode("latin-1").split()
-    assert not any(line in told for line in lines if len(line) > 20), "R20: no part of the key"
+    # R20: no part of the key, on a debug page neither. (The first frame is this test's own.)
+    told = ExceptionReporter(
+        None, refused.type, refused.value, refused.tb.tb_next
+    ).get_traceback_html()
+    assert source in told
+    lines = [*content.decode("latin-1").split(), *settings.JWT_SIGNING_KEY.split()]
+    assert not any(line in told for line in lines if len(line) > 20)
+
+
+def test_a_debug_page_hides_the_settings_that_are_secret(settings: Settings) -> None:
+    """R20, A65: by what stands in their names."""
+    settings.DEBUG = True
+    settings.JWT_SIGNING_KEY, settings.HSM_TOKEN_PIN = "secret-word", "secret-number"
+    shown = str(SafeExceptionReporterFilter().get_safe_settings())
+    assert "JWT_SIGNING_KEY" in shown
+    assert "secret-word" not in shown
+    assert "secret-number" not in shown
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows keeps no such bits")
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o602, 0o610, 0o777])
+@pytest.mark.parametrize("name", ["1.pem", "ring.json"])
+def test_a_file_that_is_open_to_others_is_refused(directory: Path, name: str, mode: int) -> None:
+    """R20: from the moment on in which somebody opens it."""
+    ring()
+    rotation.prepare("ES256")
+    rotation.rotate(force=True)
+    (directory / name).chmod(mode)
+    with pytest.raises(ImproperlyConfigured, match=rf"^{re.escape(name)} is not private"):
+        ring()
+    (directory / name).chmod(0o600)
+    ring()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows keeps no such bits")
+@pytest.mark.parametrize("mode", [0o770, 0o707, 0o1777])
+def test_a_folder_to_which_others_may_add_keys_is_refused(directory: Path, mode: int) -> None:
+    """Threat: what is added is published, and whatever it signs is believed."""
+    directory.mkdir()
+    directory.chmod(mode)
+    with pytest.raises(ImproperlyConfigured, match="keys is not private"):
+        ring()
+
+
+def test_a_link_that_leads_nowhere_is_refused(directory: Path) -> None:
+    directory.mkdir(mode=0o700)
+    (directory / "1.pem").symlink_to(directory / "gone")
+    with pytest.raises(ImproperlyConfigured, match="lead nowhere"):
+        ring()
+
+
+BROKEN = {
+    "no JSON": "garbage",
+    "a list": "[]",
+    "half a file": '{"signing": "ab',
+    "a word of tomorrow": '{"stolen": {}}',
+    "a list of distrusted keys": '{"distrusted": ["kid"]}',
+    "a time that is none": '{"distrusted": {"kid": "now"}}',
+    "a number that signs": '{"signing": 1}',
+}
+
+
+@pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in BROKEN.items()])
+def test_a_broken_manifest_is_refused(directory: Path, text: str) -> None:
+    """Threat: read as if it said nothing, it would forget which keys are distrusted."""
+    ring()
+    put(directory, "ring.json", text.encode())
+    with pytest.raises(ImproperlyConfigured, match=r"^ring\.json is not "):
+        ring()
 
 
 def test_the_system_check_names_a_key_file_that_does_not_fit(directory: Path) -> None:
@@ -339,7 +433,7 @@ def test_a_private_key_is_never_shown(client: Client, ada: User, directory: Path
         json.dumps(log_in(client, "jwt")),
     ]
     assert not [secret for secret in secrets for text in shown if secret in text]
-    assert "private" not in repr(ring())
+    assert "PrivateKey" not in repr(ring())
 
 
 # --- renewal ----------------------------------------------------------------------------------
@@ -350,6 +444,13 @@ def whoami(token: str) -> int:
     return visitor().get("/api/jwt/whoami/", headers=headers).status_code
 
 
+def known_everywhere(settings: Any = site_settings) -> Any:
+    """A block in which the JWKS of just now is in nobody's cache any more."""
+    return time_machine.travel(
+        datetime.now(UTC) + timedelta(seconds=settings.JWKS_MAX_AGE_SECONDS + 1)
+    )
+
+
 def test_a_new_key_is_published_before_it_signs(client: Client, ada: User, directory: Path) -> None:
     """R28: publish, wait, sign, keep. No restart, and no token fails at any step."""
     before = log_in(client, "jwt")["credential"]["token"]
@@ -357,11 +458,13 @@ def test_a_new_key_is_published_before_it_signs(client: Client, ada: User, direc
     put(directory, "2.pem", pem(second))
     while_published = post(client, "/api/jwt/refresh/").json()["credential"]["token"]
     assert {key["kid"] for key in jwks(client)} == {first, kid_of(second)}
-    with time_machine.travel(datetime.now(UTC) + timedelta(seconds=JWKS_MAX_AGE_SECONDS)):
+    with known_everywhere():
+        still = post(client, "/api/jwt/refresh/").json()["credential"]["token"]
+        rotation.rotate()
         after = post(client, "/api/jwt/refresh/").json()["credential"]["token"]
-        assert [whoami(token) for token in (before, while_published, after)] == [200] * 3
-    signed_by = [Forge(token).header["kid"] for token in (before, while_published, after)]
-    assert signed_by == [first, first, kid_of(second)]
+        issued = (before, while_published, still, after)
+        assert [whoami(token) for token in issued] == [200] * 4
+    assert [Forge(token).header["kid"] for token in issued] == [first] * 3 + [kid_of(second)]
 
 
 def test_the_issuer_asks_nobody_for_its_own_keys(
@@ -387,6 +490,8 @@ def test_a_key_that_was_made_long_ago_is_published_first_all_the_same(directory:
     put(directory, "2.pem", pem(p256()))
     os.utime(directory / "2.pem", (0, 0))
     assert ring().signing.kid == first
+    with pytest.raises(rotation.TooEarly):
+        rotation.rotate()
 
 
 def test_one_key_in_two_files_is_refused(directory: Path) -> None:
@@ -438,8 +543,8 @@ def test_the_tenth_key_is_newer_than_the_ninth(directory: Path) -> None:
     private = {number: p256() for number in (1, 2, 9, 10)}
     for number, key in private.items():
         put(directory, f"{number}.pem", pem(key))
-    with time_machine.travel(datetime.now(UTC) + timedelta(seconds=JWKS_MAX_AGE_SECONDS)):
-        assert ring().signing.kid == kid_of(private[10])
+    assert list(ring().keys) == [kid_of(private[number]) for number in (1, 2, 9, 10)]
+    assert key_files.next_number(directory) == 11
 
 
 def test_every_key_has_its_own_kid(directory: Path) -> None:
@@ -462,7 +567,7 @@ def test_the_ring_is_read_once_and_not_on_every_request(
     """Reading a PEM takes longer than verifying a signature."""
     ring()
     ring()
-    monkeypatch.setattr(keys, "_key_from", lambda *args: pytest.fail("read again"))
+    monkeypatch.setattr(key_files, "read_file", lambda *args: pytest.fail("read again"))
     assert ring() is ring()
 
 
@@ -482,7 +587,8 @@ def test_rotation_is_logged_by_kid_alone(directory: Path) -> None:
         ask_twice()
         put(directory, "2.pem", pem(new))
         ask_twice()
-        with time_machine.travel(datetime.now(UTC) + timedelta(seconds=JWKS_MAX_AGE_SECONDS)):
+        with known_everywhere():
+            rotation.rotate()
             ask_twice()
             (directory / "1.pem").unlink()
             ask_twice()

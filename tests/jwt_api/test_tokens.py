@@ -102,13 +102,13 @@ def test_what_the_forge_signs_unchanged_is_taken(door: Door) -> None:
 
 
 def public_pem() -> bytes:
-    return ring().signing.public.public_bytes(
+    return ring().signing.signer.public.public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
 
 
 def public_der() -> bytes:
-    return ring().signing.public.public_bytes(
+    return ring().signing.signer.public.public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )
 
@@ -137,7 +137,7 @@ def with_alg(alg: object) -> Row:
 
 
 def jwk_text() -> bytes:
-    return json.dumps(ring().signing.jwk).encode()
+    return json.dumps(ring().signing.signer.jwk).encode()
 
 
 # A01 to A05, A08, A11, A13, A15; R01, R02, R03

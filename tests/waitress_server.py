@@ -1,4 +1,4 @@
-"""How does a test get the server of Windows? `python -m tests.contract.waitress_server --bind=…`"""
+"""How does a test get the server of Windows? `python -m tests.waitress_server --bind=…`"""
 
 from argparse import ArgumentParser
 
