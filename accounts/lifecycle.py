@@ -6,6 +6,7 @@ an event is recorded, and an epoch raised, whichever door was taken.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 from django.contrib.auth import authenticate
 from django.db import DatabaseError, OperationalError, transaction
@@ -16,7 +17,12 @@ from accounts.audit import record
 from accounts.contract.errors import CredentialRevoked, Throttled
 from accounts.contract.flow import Credential, Device, Flow, Presented
 from accounts.contract.registry import flows
+from accounts.known_devices import known_device
 from accounts.models import AuthEvent, User
+from accounts.suspicion.history import History, sighting_of
+from accounts.suspicion.notify import tell_user
+from accounts.suspicion.policy import Action, Verdict, judge
+from accounts.suspicion.rules import Use
 
 Kind = AuthEvent.Kind
 
@@ -59,12 +65,25 @@ def prove_password(request: HttpRequest, *, username: str, password: str, flow: 
 
 def log_in(request: HttpRequest, flow: Flow, user: User) -> Credential:
     """Start a device of `flow` for a user whose password was just proven."""
+    verdict = judge_login(request, user)
     with revoked_if_deleted(user.pk):
         credential = flow.issue(request, user)
     # Threat: an attacker who planted the CSRF cookie before the login would know it after.
     rotate_token(request)
-    record(Kind.LOGIN, request, flow=flow.key, user_id=user.pk, device=credential.device)
+    device, why = credential.device, verdict.sentence
+    record(Kind.LOGIN, request, flow=flow.key, user_id=user.pk, device=device, detail=why)
+    if verdict.action >= Action.NOTIFY:
+        tell_user(request, user.pk, why, ended=False, user=user)
     return credential
+
+
+def judge_login(request: HttpRequest, user: User) -> Verdict:
+    """What is odd about a login whose password was right. It is told of, and never refused."""
+    seen = sighting_of(request)
+    if user.last_login is None or known_device(request, user.username) is not None:
+        return judge(History(), Use(seen))
+    failures = user.auth_events.filter(kind=Kind.LOGIN_FAILED, created__gt=user.last_login)
+    return judge(History(), Use(seen, new_device=True, failed_logins=failures.count()))
 
 
 def renew(request: HttpRequest, flow: Flow) -> Credential:
@@ -147,3 +166,32 @@ def end_device(request: HttpRequest, user: User, device: str) -> bool:
             record(Kind.REVOKE, request, flow=flow.key, user_id=user.pk, device=device)
             return True
     return False
+
+
+def record_suspicion(
+    request: HttpRequest, verdict: Verdict, *, flow: str, user_id: int, device: str
+) -> None:
+    """Write down an odd use of a device, and tell its user where the policy says so."""
+    kind = Kind.SUSPICION_ENDED if verdict.action.ends else Kind.SUSPICION
+    why = verdict.sentence
+    record(kind, request, flow=flow, user_id=user_id, device=device, detail=why)
+    if verdict.action >= Action.NOTIFY:
+        tell_user(request, user_id, why, ended=verdict.action.ends)
+
+
+def end_all_on_suspicion(
+    request: HttpRequest, verdict: Verdict, *, flow: str, user_id: int, device: str, epoch: int
+) -> None:
+    """End every device of the user in both flows; once, however many requests see the same."""
+    with revoked_if_deleted(user_id), transaction.atomic():
+        user = User.objects.select_for_update().filter(pk=user_id, epoch=epoch).first()
+        if user is None:
+            return
+        record_suspicion(request, verdict, flow=flow, user_id=user_id, device=device)
+        end_logins(request, user, flow=flow, detail=verdict.sentence)
+
+
+def ended_on_suspicion(user: User, since: datetime | None) -> list[AuthEvent]:
+    """Which devices were ended because of what was noticed, newest first, five at most."""
+    kinds = [Kind.SUSPICION_ENDED, Kind.REUSE]
+    return list(user.auth_events.filter(kind__in=kinds, created__gt=since)[:5]) if since else []

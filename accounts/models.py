@@ -234,6 +234,8 @@ class AuthEvent(models.Model):
         LOGOUT_ALL = "logout_all", "logged out everywhere"
         REVOKE = "revoke", "ended a device"
         PASSWORD_CHANGED = "password_changed", "changed the password"
+        SUSPICION = "suspicion", "noticed"
+        SUSPICION_ENDED = "suspicion_ended", "ended"
 
     created = models.DateTimeField(auto_now_add=True)
     kind = models.CharField(max_length=20, choices=Kind)
@@ -253,3 +255,9 @@ class AuthEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} ({self.flow or 'no flow'})"
+
+    @property
+    def sentence(self) -> str:
+        """What happened; why and when (UTC) where that is known: "ended: new network, 10:02"."""
+        kind = self.get_kind_display()
+        return f"{kind}: {self.detail}, {self.created:%H:%M}" if self.detail else kind
