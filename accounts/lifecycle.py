@@ -6,7 +6,6 @@ an event is recorded, and an epoch raised, whichever door was taken.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 
 from django.contrib.auth import authenticate
 from django.db import DatabaseError, OperationalError, transaction
@@ -166,32 +165,3 @@ def end_device(request: HttpRequest, user: User, device: str) -> bool:
             record(Kind.REVOKE, request, flow=flow.key, user_id=user.pk, device=device)
             return True
     return False
-
-
-def record_suspicion(
-    request: HttpRequest, verdict: Verdict, *, flow: str, user_id: int, device: str
-) -> None:
-    """Write down an odd use of a device, and tell its user where the policy says so."""
-    kind = Kind.SUSPICION_ENDED if verdict.action.ends else Kind.SUSPICION
-    why = verdict.sentence
-    record(kind, request, flow=flow, user_id=user_id, device=device, detail=why)
-    if verdict.action >= Action.NOTIFY:
-        tell_user(request, user_id, why, ended=verdict.action.ends)
-
-
-def end_all_on_suspicion(
-    request: HttpRequest, verdict: Verdict, *, flow: str, user_id: int, device: str, epoch: int
-) -> None:
-    """End every device of the user in both flows; once, however many requests see the same."""
-    with revoked_if_deleted(user_id), transaction.atomic():
-        user = User.objects.select_for_update().filter(pk=user_id, epoch=epoch).first()
-        if user is None:
-            return
-        record_suspicion(request, verdict, flow=flow, user_id=user_id, device=device)
-        end_logins(request, user, flow=flow, detail=verdict.sentence)
-
-
-def ended_on_suspicion(user: User, since: datetime | None) -> list[AuthEvent]:
-    """Which devices were ended because of what was noticed, newest first, five at most."""
-    kinds = [Kind.SUSPICION_ENDED, Kind.REUSE]
-    return list(user.auth_events.filter(kind__in=kinds, created__gt=since)[:5]) if since else []

@@ -39,6 +39,7 @@ from accounts.contract.registry import flows
 from accounts.known_devices import remember_device
 from accounts.middleware import answer_refusal
 from accounts.models import AuthEvent, User
+from accounts.suspicion.consequences import ended_lately
 
 RECENT_EVENTS = 10
 ENDED_LATELY = timedelta(days=7)
@@ -178,7 +179,7 @@ class LoginPage(FlowPage):
         last_login = user.last_login
         credential = lifecycle.log_in(request, self.flow, user)
         # Threat: said before the password was proven, it would tell a thief what gave them away.
-        for event in lifecycle.ended_on_suspicion(user, last_login):
+        for event in ended_lately(user, last_login):
             day = f"{event.created:%d %B}"
             messages.warning(request, f"Since your last login: {event.sentence} UTC on {day}.")
         response = redirect(self.destination())
@@ -314,8 +315,7 @@ class DevicesPage(PersonalPage):
     page = "devices"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        lately = timezone.now() - ENDED_LATELY
-        ended = lifecycle.ended_on_suspicion(self.user, lately)
+        ended = ended_lately(self.user, timezone.now() - ENDED_LATELY)
         return super().get_context_data(rows=self.rows(), ended=ended, **kwargs)
 
     def rows(self) -> list[DeviceRow]:

@@ -10,7 +10,6 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponseBase
 from rest_framework_simplejwt.exceptions import ExpiredTokenError, TokenError
 
-from accounts import lifecycle
 from accounts.audit import record
 from accounts.client_info import client_ip, user_agent
 from accounts.contract import flow as contract
@@ -24,6 +23,7 @@ from accounts.contract.errors import (
 from accounts.contract.flow import Credential, Device, EndedDevice, Remembered
 from accounts.lifecycle import revoked_if_deleted
 from accounts.models import AuthEvent, User
+from accounts.suspicion.consequences import carry_out
 from accounts.suspicion.history import sighting_of
 from accounts.suspicion.notify import tell_user
 from accounts.suspicion.policy import Action, Verdict, judge
@@ -70,7 +70,7 @@ class Flow(contract.Flow):
             self._end_suspected(request, suspected)
             raise
         if family.noticed is not None and family.noticed.action:
-            self._tell(request, family, family.noticed)
+            self._carry_out(request, family, family.noticed)
         return self._credential(family, successor, family.user)
 
     @store.again_on_conflict
@@ -91,7 +91,7 @@ class Flow(contract.Flow):
         """What else a reuse leads to: a mail, or the end of every login of the user."""
         verdict = judge(family.past, Use(sighting_of(request), reused=True))
         if verdict.action is Action.END_ALL:
-            self._end_all(request, family, verdict)
+            self._carry_out(request, family, verdict)
         elif verdict.action >= Action.NOTIFY:
             tell_user(request, family.user_id, verdict.sentence, ended=True)
 
@@ -101,29 +101,15 @@ class Flow(contract.Flow):
 
         The access token that was issued last is good until it expires: nobody looks it up.
         """
-        family, verdict = suspected.family, suspected.verdict
+        family = suspected.family
         with transaction.atomic():
             if not store.end_family(family.pk, TokenFamily.Ended.SUSPICION):
                 raise CredentialRevoked("ended meanwhile")
-            if verdict.action is Action.END_ALL:
-                self._end_all(request, family, verdict)
-            else:
-                self._tell(request, family, verdict)
+            self._carry_out(request, family, suspected.verdict)
 
-    def _end_all(self, request: HttpRequest, family: TokenFamily, verdict: Verdict) -> None:
-        lifecycle.end_all_on_suspicion(
-            request,
-            verdict,
-            flow=self.key,
-            user_id=family.user_id,
-            device=family.pk,
-            epoch=family.epoch,
-        )
-
-    def _tell(self, request: HttpRequest, family: TokenFamily, verdict: Verdict) -> None:
-        lifecycle.record_suspicion(
-            request, verdict, flow=self.key, user_id=family.user_id, device=family.pk
-        )
+    def _carry_out(self, request: HttpRequest, family: TokenFamily, verdict: Verdict) -> None:
+        user_id, device, epoch = family.user_id, family.pk, family.epoch
+        carry_out(request, verdict, flow=self.key, user_id=user_id, device=device, epoch=epoch)
 
     def revoke(self, request: HttpRequest) -> EndedDevice | None:
         text = request.COOKIES.get(settings.REFRESH_COOKIE_NAME, "")

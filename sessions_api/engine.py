@@ -17,7 +17,6 @@ from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.base import SessionBase, UpdateError
 from django.http import HttpRequest
 
-from accounts import lifecycle
 from accounts.contract.errors import (
     ContractError,
     CredentialExpired,
@@ -25,6 +24,7 @@ from accounts.contract.errors import (
     CredentialRevoked,
 )
 from accounts.contract.flow import new_device_id
+from accounts.suspicion.consequences import carry_out
 from accounts.suspicion.history import sighting_of
 from accounts.suspicion.policy import Action, Verdict, judge
 from accounts.suspicion.rules import Use
@@ -114,7 +114,7 @@ class SessionStore(SessionBase):
             record.history = verdict.history.encode()
         # Of requests that see the same at once, the one that wrote it down tells of it.
         if store.touch(session_id, raw, record) and verdict is not None and verdict.action:
-            self._tell(session_id, record, verdict)
+            self._carry_out(session_id, record, verdict)
         return None
 
     def _judge(self, record: Record) -> Verdict | None:
@@ -124,26 +124,21 @@ class SessionStore(SessionBase):
 
     def _end_suspected(self, session_id: str, record: Record, verdict: Verdict) -> ContractError:
         """End the device, and tell of it if no other request was first."""
-        user_id, device = user_of(session_id), record.device
-        if verdict.action is Action.END_ALL:
-            assert self.request is not None
-            lifecycle.end_all_on_suspicion(
-                self.request,
-                verdict,
-                flow="sessions",
-                user_id=user_id,
-                device=device,
-                epoch=record.epoch or 0,
-            )
-        elif store.end_sessions(user_id, device, also=store.lineage_of(session_id)):
-            self._tell(session_id, record, verdict)
+        lineage = store.lineage_of(session_id)
+        ends_all = verdict.action is Action.END_ALL
+        if ends_all or store.end_sessions(user_of(session_id), record.device, also=lineage):
+            self._carry_out(session_id, record, verdict)
         return CredentialRevoked(f"suspicion: {verdict.sentence}")
 
-    def _tell(self, session_id: str, record: Record, verdict: Verdict) -> None:
+    def _carry_out(self, session_id: str, record: Record, verdict: Verdict) -> None:
         assert self.request is not None
-        user_id, device = user_of(session_id), record.device
-        lifecycle.record_suspicion(
-            self.request, verdict, flow="sessions", user_id=user_id, device=device
+        carry_out(
+            self.request,
+            verdict,
+            flow="sessions",
+            user_id=user_of(session_id),
+            device=record.device,
+            epoch=record.epoch or 0,
         )
 
     def _refusal_of(

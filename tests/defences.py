@@ -331,15 +331,15 @@ DEFENCES = (
     Defence(
         "suspicion: the end of a session is told once",
         "sessions_api/engine.py",
-        "also=store.lineage_of(session_id)):",
-        "also=store.lineage_of(session_id)) or True:",
+        "        if ends_all or store.end_sessions(",
+        "        if True or store.end_sessions(",
         "tests/contract/test_suspicion_races.py -k told_once",
     ),
     Defence(
         "suspicion: an end of everything is made once",
-        "accounts/lifecycle.py",
-        ".filter(pk=user_id, epoch=epoch).first()\n        if user is None:\n            return",
-        ".filter(pk=user_id).first()\n        if user is None:\n            return",
+        "accounts/suspicion/consequences.py",
+        ".filter(pk=user_id, epoch=epoch).first()",
+        ".filter(pk=user_id).first()",
         "tests/contract/test_suspicion_races.py -k made_once",
     ),
     Defence(

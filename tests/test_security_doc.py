@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from accounts.suspicion.rules import RULES, NewNetwork, NewProtocol, TwoPlaces
 from authdemo import settings as site_settings
 from jwt_api.keys import JWKS_MAX_AGE_SECONDS
 from sessions_api.store import MOST_DEVICES
@@ -56,6 +57,17 @@ def test_the_lifetimes_are_those_of_the_settings() -> None:  # R97
         assert f"| `{profile}` | {figures} |" in PAGE
     assert f"{site_settings.GRACE_SECONDS} seconds (`GRACE_SECONDS`" in PAGE
     assert f"{site_settings.LEEWAY_SECONDS} seconds (`LEEWAY_SECONDS`" in PAGE
+
+
+def test_the_rules_of_suspicion_are_those_of_the_code() -> None:
+    rules = re.findall(r"^\| `(\w+)` \| (\d+) \| [a-z]", PAGE, re.M)
+    assert rules == [(rule.name, str(rule.weight)) for rule in RULES]
+    actions = ("note", "notify", "end_device", "end_all")
+    for profile, thresholds in site_settings.SUSPICION_PROFILES.items():
+        figures = " | ".join(str(thresholds.get(action, "never")) for action in actions)
+        assert f"| `{profile}` | {figures} |" in PAGE
+    moving = sum(r.weight for r in (NewNetwork, NewProtocol, TwoPlaces))
+    assert f"come to {moving}, below" in PAGE
 
 
 def test_the_other_figures_are_those_of_the_code() -> None:  # R97
