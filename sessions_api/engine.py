@@ -118,7 +118,9 @@ class SessionStore(SessionBase):
         return None
 
     def _judge(self, record: Record) -> Verdict | None:
-        if self.request is None:
+        # Most devices are where they logged in, and then there is nothing to compare.
+        is_at_home = not record.history and self.client == (record.ip, record.agent)
+        if self.request is None or is_at_home:
             return None
         return judge(record.past, Use(sighting_of(self.request)))
 

@@ -15,19 +15,16 @@ WHY = re.compile(r"ended: new network and new browser at once, \d\d:\d\d")
 WINDOWS = "Mozilla/5.0 (Windows NT 10.0; rv:143.0) Gecko/20100101 Firefox/143.0"
 
 
-@pytest.fixture
-def thief(browser: Browser, settings: Settings) -> BrowserContext:
-    """Another browser, in another network."""
-    settings.TRUSTED_PROXIES = 1
-    elsewhere = {"X-Forwarded-For": "203.0.113.9"}
-    return browser.new_context(user_agent=WINDOWS, extra_http_headers=elsewhere)
-
-
 def test_a_stolen_login_ends_and_its_user_reads_why(
-    page: Page, thief: BrowserContext, context: BrowserContext, site: str, key: str
+    page: Page, context: BrowserContext, browser: Browser, site: str, key: str, settings: Settings
 ) -> None:
+    settings.TRUSTED_PROXIES = 1
     log_in_by_form(page, site, key)
-    thief.add_cookies(context.cookies())
+    thief = browser.new_context(
+        user_agent=WINDOWS,
+        extra_http_headers={"X-Forwarded-For": "203.0.113.9"},
+        storage_state=context.storage_state(),
+    )
     stolen = thief.new_page()
     stolen.goto(f"{site}/{key}/devices/")
     expect(stolen.get_by_role("heading", level=1)).to_contain_text("Log in")
