@@ -19,6 +19,8 @@ from accounts.suspicion.rules import RULES, Use
 from tests.accounts.people import make
 from tests.log_reader import reading
 
+pytestmark = pytest.mark.once
+
 HOME, HOME_V6 = "192.0.2.1", "2001:db8:1::1"
 MOBILE, ELSEWHERE, ELSEWHERE_V6 = "198.51.100.7", "203.0.113.9", "2a02:1234::9"
 FIREFOX, CHROME = "Firefox on Linux", "Chrome on Windows"

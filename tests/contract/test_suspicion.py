@@ -32,7 +32,10 @@ from tests.contract.costs import measured
 from tests.contract.people import Enter, Person, Visit
 from tests.log_reader import reading
 
-pytestmark = pytest.mark.inside("sends addresses through a proxy of its own, reads events and mail")
+pytestmark = [
+    pytest.mark.once,  # its races run on both databases
+    pytest.mark.inside("sends addresses through a proxy of its own, reads events and mail"),
+]
 
 HOME, NEARBY, HOME_V6 = "192.0.2.1", "192.0.77.3", "2001:db8::1"
 ELSEWHERE = "203.0.113.9"

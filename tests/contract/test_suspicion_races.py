@@ -105,7 +105,7 @@ def test_noting_a_use_brings_back_nothing_that_was_ended_meanwhile(
     visit: Visit, flow: str, ada: Person, ending: str
 ) -> None:
     """R59: each request from a new place writes to the record, and must not write it back."""
-    for _ in range(trials(4)):
+    for _ in range(trials(2)):
         client = at(visit(flow), HOME)
         client.login(ada.username, ada.password)
         tabs = copies(client, visit, ELSEWHERE, FIREFOX)
