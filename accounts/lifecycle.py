@@ -17,7 +17,12 @@ from accounts.backends import user_called
 from accounts.contract.errors import CredentialRevoked, Throttled
 from accounts.contract.flow import Credential, Device, Flow, Presented
 from accounts.contract.registry import flows
+from accounts.known_devices import known_device
 from accounts.models import AuthEvent, User
+from accounts.suspicion.history import History, sighting_of
+from accounts.suspicion.notify import tell_user
+from accounts.suspicion.policy import Action, Verdict, judge
+from accounts.suspicion.rules import Use
 
 Kind = AuthEvent.Kind
 
@@ -60,12 +65,25 @@ def prove_password(request: HttpRequest, *, username: str, password: str, flow: 
 
 def log_in(request: HttpRequest, flow: Flow, user: User) -> Credential:
     """Start a device of `flow` for a user whose password was just proven."""
+    verdict = judge_login(request, user)
     with revoked_if_deleted(user.pk):
         credential = flow.issue(request, user)
     # Threat: an attacker who planted the CSRF cookie before the login would know it after.
     rotate_token(request)
-    record(Kind.LOGIN, request, flow=flow.key, user_id=user.pk, device=credential.device)
+    device, why = credential.device, verdict.sentence
+    record(Kind.LOGIN, request, flow=flow.key, user_id=user.pk, device=device, detail=why)
+    if verdict.action >= Action.NOTIFY:
+        tell_user(request, user.pk, why, ended=False, user=user)
     return credential
+
+
+def judge_login(request: HttpRequest, user: User) -> Verdict:
+    """What is odd about a login whose password was right. It is told of, and never refused."""
+    seen = sighting_of(request)
+    if user.last_login is None or known_device(request, user.username) is not None:
+        return judge(History(), Use(seen))
+    failures = user.auth_events.filter(kind=Kind.LOGIN_FAILED, created__gt=user.last_login)
+    return judge(History(), Use(seen, new_device=True, failed_logins=failures.count()))
 
 
 def renew(request: HttpRequest, flow: Flow) -> Credential:

@@ -21,6 +21,7 @@ LOGINS = Counter("authdemo_logins", "Passwords tried, by what came of it.", ["fl
 REFRESHES = Counter("authdemo_refreshes", "Credentials renewed.", ["flow"])
 REUSES = Counter("authdemo_reuses", "Refresh tokens that came a second time.", ["flow"])
 REVOCATIONS = Counter("authdemo_revocations", "Devices ended, by what ended them.", ["flow", "by"])
+SUSPICIONS = Counter("authdemo_suspicions", "Odd uses of a login that goes on.", ["flow"])
 REFUSALS = Counter("authdemo_refusals", "Requests refused, by the answer's code.", ["flow", "code"])
 LINKS = Counter("authdemo_links", "E-mailed links asked for and used.", ["flow", "what"])
 STORE_ERRORS = Counter("authdemo_store_errors", "Times a store was away.", ["flow", "store"])
@@ -34,6 +35,8 @@ OF_EVENT: dict[str, tuple[Counter, dict[str, str]]] = {
     "logout": (REVOCATIONS, {"by": "logout"}),
     "logout_all": (REVOCATIONS, {"by": "logout_all"}),
     "revoke": (REVOCATIONS, {"by": "revoke"}),
+    "suspicion": (SUSPICIONS, {}),
+    "suspicion_ended": (REVOCATIONS, {"by": "suspicion"}),
     "password_changed": (REVOCATIONS, {"by": "password_changed"}),
     "link_sent": (LINKS, {"what": "asked"}),
     "signup": (LINKS, {"what": "signup"}),

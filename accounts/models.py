@@ -240,6 +240,8 @@ class AuthEvent(models.Model):
         SIGNUP = "signup", "signed up by an e-mailed link"
         PASSWORD_RESET = "password_reset", "set a new password by an e-mailed link"
         EMAIL_CHANGED = "email_changed", "changed the e-mail address"
+        SUSPICION = "suspicion", "noticed"
+        SUSPICION_ENDED = "suspicion_ended", "ended"
 
     created = models.DateTimeField(auto_now_add=True)
     kind = models.CharField(max_length=20, choices=Kind)
@@ -259,3 +261,9 @@ class AuthEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} ({self.flow or 'no flow'})"
+
+    @property
+    def sentence(self) -> str:
+        """What happened; why and when (UTC) where that is known: "ended: new network, 10:02"."""
+        kind = self.get_kind_display()
+        return f"{kind}: {self.detail}, {self.created:%H:%M}" if self.detail else kind

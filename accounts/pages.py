@@ -8,6 +8,7 @@ what to do with a visitor whose request carries no credential.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from math import ceil
 from typing import Any
 from urllib.parse import quote
@@ -22,6 +23,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.template.defaultfilters import pluralize
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
@@ -39,8 +41,10 @@ from accounts.mail import MailUnavailable
 from accounts.mail_forms import AddressField
 from accounts.middleware import answer_refusal
 from accounts.models import AuthEvent, User
+from accounts.suspicion.consequences import ended_lately
 
 RECENT_EVENTS = 10
+ENDED_LATELY = timedelta(days=7)
 
 
 class HomePage(TemplateView):
@@ -209,7 +213,12 @@ class LoginPage(FlowPage):
         if user is None:
             form.add_error(None, errors.BadLogin.default_detail)
             return self.again(form)
+        last_login = user.last_login
         credential = lifecycle.log_in(request, self.flow, user)
+        # Threat: said before the password was proven, it would tell a thief what gave them away.
+        for event in ended_lately(user, last_login):
+            day = f"{event.created:%d %B}"
+            messages.warning(request, f"Since your last login: {event.sentence} UTC on {day}.")
         response = redirect(self.destination())
         self.flow.deliver(response, credential)
         remember_device(response, user.username)
@@ -358,7 +367,8 @@ class DevicesPage(PersonalPage):
     page = "devices"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(rows=self.rows(), **kwargs)
+        ended = ended_lately(self.user, timezone.now() - ENDED_LATELY)
+        return super().get_context_data(rows=self.rows(), ended=ended, **kwargs)
 
     def rows(self) -> list[DeviceRow]:
         by_key = {flow.key: flow for flow in flows()}

@@ -37,7 +37,7 @@ logger: structlog.stdlib.BoundLogger = structlog.wrap_logger(
 )
 
 # Somebody attacks, or a client is broken: visible at LOG_LEVEL=WARNING too.
-WARNINGS = {"reuse", "login_throttled"}
+WARNINGS = {"reuse", "login_throttled", "suspicion_ended"}
 
 
 def hashed_device(device: str) -> str:
@@ -101,6 +101,11 @@ def refusal(
 def note(happened: str, **fields: Any) -> None:
     """Tell of something that no request has done, such as a signing key that appeared."""
     logger.info(happened, **fields)
+
+
+def problem(happened: str, **fields: Any) -> None:
+    """Tell of something that an operator must mend, such as a mail server that refuses."""
+    logger.error(happened, **fields)
 
 
 def _of(request: HttpRequest | None) -> dict[str, Any]:

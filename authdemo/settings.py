@@ -240,6 +240,18 @@ MAIL_LIMIT_ADDRESS = env.int("MAIL_LIMIT_ADDRESS", default=5)
 MAIL_LIMIT_NETWORK = env.int("MAIL_LIMIT_NETWORK", default=50)
 MAIL_LIMIT_SECONDS = env.int("MAIL_LIMIT_SECONDS", default=HOUR)
 
+# --- suspicious use of a login ---------------------------------------------------------------
+# What the weights of an hour (`accounts/suspicion/rules.py`) must add up to for each action; one
+# that is not named is never taken. What an honest phone can come to is 65.
+SUSPICION_PROFILES: dict[str, dict[str, int]] = {
+    "off": {},
+    "default": {"note": 5, "notify": 40, "end_device": 70},
+    "strict": {"note": 5, "notify": 30, "end_device": 40, "end_all": 100},
+}
+SUSPICION_PROFILE = env.one_of("SUSPICION_PROFILE", SUSPICION_PROFILES, default="default")
+SUSPICION = SUSPICION_PROFILES[SUSPICION_PROFILE]
+NETWORK_LOOKUP = "accounts.suspicion.history.range_of"
+
 # --- cookies: one decision for all four ----------------------------------------------------
 # `__Host-` makes the browser refuse a cookie of this name that a sibling subdomain planted, and
 # costs the right to a Path narrower than "/" (ASVS 3.3.1). Chromium and Firefox accept it on

@@ -23,6 +23,11 @@ from accounts.contract.errors import (
 from accounts.contract.flow import Credential, Device, EndedDevice, Remembered
 from accounts.lifecycle import revoked_if_deleted
 from accounts.models import AuthEvent, User
+from accounts.suspicion.consequences import carry_out
+from accounts.suspicion.history import sighting_of
+from accounts.suspicion.notify import tell_user
+from accounts.suspicion.policy import Action, Verdict, judge
+from accounts.suspicion.rules import Use
 from jwt_api import store
 from jwt_api.authentication import Authentication
 from jwt_api.models import TokenFamily
@@ -57,10 +62,15 @@ class Flow(contract.Flow):
         token = self._refresh_token(request)
         try:
             with revoked_if_deleted(token.user_id):
-                family, successor = store.rotate(token)
+                family, successor = store.rotate(token, Use(sighting_of(request)))
         except CredentialReused:
             self._end_reused(request, token)
             raise
+        except store.Suspected as suspected:
+            self._end_suspected(request, suspected)
+            raise
+        if family.noticed is not None and family.noticed.action:
+            self._carry_out(request, family, family.noticed)
         return self._credential(family, successor, family.user)
 
     @store.again_on_conflict
@@ -75,6 +85,31 @@ class Flow(contract.Flow):
             if not store.end_family(device, TokenFamily.Ended.REUSE):
                 raise CredentialRevoked("ended meanwhile")
             record(AuthEvent.Kind.REUSE, request, flow=self.key, user_id=user_id, device=device)
+            self._judge_reuse(request, TokenFamily.objects.get(pk=device))
+
+    def _judge_reuse(self, request: HttpRequest, family: TokenFamily) -> None:
+        """What else a reuse leads to: a mail, or the end of every login of the user."""
+        verdict = judge(family.past, Use(sighting_of(request), reused=True))
+        if verdict.action is Action.END_ALL:
+            self._carry_out(request, family, verdict)
+        elif verdict.action >= Action.NOTIFY:
+            tell_user(request, family.user_id, verdict.sentence, ended=True)
+
+    @store.again_on_conflict
+    def _end_suspected(self, request: HttpRequest, suspected: store.Suspected) -> None:
+        """End the family of a token that is used by somebody else, and record it: both, once.
+
+        The access token that was issued last is good until it expires: nobody looks it up.
+        """
+        family = suspected.family
+        with transaction.atomic():
+            if not store.end_family(family.pk, TokenFamily.Ended.SUSPICION):
+                raise CredentialRevoked("ended meanwhile")
+            self._carry_out(request, family, suspected.verdict)
+
+    def _carry_out(self, request: HttpRequest, family: TokenFamily, verdict: Verdict) -> None:
+        user_id, device, epoch = family.user_id, family.pk, family.epoch
+        carry_out(request, verdict, flow=self.key, user_id=user_id, device=device, epoch=epoch)
 
     def revoke(self, request: HttpRequest) -> EndedDevice | None:
         text = request.COOKIES.get(settings.REFRESH_COOKIE_NAME, "")

@@ -4,6 +4,9 @@ from django.conf import settings
 from django.db import models
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
+from accounts.suspicion.history import History
+from accounts.suspicion.policy import Verdict
+
 
 class TokenFamily(models.Model):
     """One login of the jwt flow: the user's device, and the state of its refresh tokens.
@@ -17,6 +20,7 @@ class TokenFamily(models.Model):
         REVOKED = "revoked", "ended by the user"
         EVERYWHERE = "everywhere", "logged out everywhere, or password changed"
         REUSE = "reuse", "a refresh token was used twice"
+        SUSPICION = "suspicion", "used from elsewhere"
 
     id = models.CharField(primary_key=True, max_length=16, help_text="the device; claim `sid`")
     user = models.ForeignKey(
@@ -37,7 +41,11 @@ class TokenFamily(models.Model):
     )
     rotated = models.DateTimeField(null=True, help_text="when `current` replaced `previous`")
     ended = models.DateTimeField(null=True)
+    history = models.JSONField(default=dict, help_text="where it was used: `accounts.suspicion`")
     ended_because = models.CharField(max_length=12, choices=Ended, blank=True)
+
+    noticed: Verdict | None = None
+    """What was odd about the refresh under way; no column."""
 
     class Meta:
         verbose_name_plural = "token families"
@@ -45,3 +53,9 @@ class TokenFamily(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_agent}, generation {self.generation}"
+
+    @property
+    def past(self) -> History:
+        """From where it was used, for the rules of suspicion."""
+        created = int(self.created.timestamp())
+        return History.decode(self.history, ip=self.ip, user_agent=self.user_agent, created=created)

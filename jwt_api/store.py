@@ -30,6 +30,8 @@ from accounts.contract.errors import (
 )
 from accounts.contract.flow import Remembered, new_device_id
 from accounts.models import User
+from accounts.suspicion.policy import Verdict, judge
+from accounts.suspicion.rules import Use
 from jwt_api.models import TokenFamily
 from jwt_api.tokens import RefreshToken
 
@@ -53,6 +55,14 @@ Result = TypeVar("Result")
 
 class _Overtaken(Exception):
     """Another request rotated or ended the family between our read and our claim."""
+
+
+class Suspected(CredentialRevoked):
+    """The token is good, and its use looks like somebody else's; the caller ends the family."""
+
+    def __init__(self, family: TokenFamily, verdict: Verdict) -> None:
+        super().__init__(f"suspicion: {verdict.sentence}")
+        self.family, self.verdict = family, verdict
 
 
 def again_on_conflict(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
@@ -97,10 +107,10 @@ def start_family(user: User, *, ip: str, user_agent: str) -> tuple[TokenFamily, 
     return family, token
 
 
-def rotate(token: RefreshToken) -> tuple[TokenFamily, RefreshToken]:
-    """Exchange a refresh token for its successor: once.
+def rotate(token: RefreshToken, use: Use | None = None) -> tuple[TokenFamily, RefreshToken]:
+    """Exchange a refresh token for its successor: once. `use` says who asks, for the rules.
 
-    Raises `CredentialInvalid` for a family that never was, `CredentialRevoked`,
+    Raises `Suspected`, `CredentialInvalid` for a family that never was, `CredentialRevoked`,
     `CredentialExpired`, and `CredentialReused` for a token that was exchanged already: then
     somebody holds a copy, and the caller ends the family.
     """
@@ -110,7 +120,7 @@ def rotate(token: RefreshToken) -> tuple[TokenFamily, RefreshToken]:
             raise CredentialExpired("its row was purged")
         if token["jti"] == family.current.jti:
             try:
-                return _claim(family)
+                return _claim(family, _judge(family, use))
             except _Overtaken:
                 continue
             except IntegrityError as error:
@@ -119,6 +129,7 @@ def rotate(token: RefreshToken) -> tuple[TokenFamily, RefreshToken]:
                     raise CredentialReused("current, and on the blacklist") from error
                 raise
         if _is_in_grace(family, token):
+            _judge(family, use)
             return family, _current_again(family)
         raise CredentialReused("refresh token reused")
 
@@ -150,8 +161,17 @@ def _family_of(token: RefreshToken) -> ReadFamily:
     return family
 
 
+def _judge(family: TokenFamily, use: Use | None) -> Verdict | None:
+    if use is None:
+        return None
+    verdict = judge(family.past, use)
+    if verdict.action.ends:
+        raise Suspected(family, verdict)
+    return verdict
+
+
 @again_on_conflict
-def _claim(family: ReadFamily) -> tuple[TokenFamily, RefreshToken]:
+def _claim(family: ReadFamily, verdict: Verdict | None = None) -> tuple[TokenFamily, RefreshToken]:
     """Make the family's current token its previous one, if it still is the current one.
 
     Threat: N requests with one token all read "not used yet". The conditional UPDATE is
@@ -161,6 +181,7 @@ def _claim(family: ReadFamily) -> tuple[TokenFamily, RefreshToken]:
     used = family.current
     assert used is not None
     token = _new_refresh_token(family)
+    history = verdict.history.encode() if verdict is not None else family.history
     with transaction.atomic():
         outstanding = _write_outstanding(family, token)
         # Surprise: no join may stand in this filter. Django would turn it into a subquery, which
@@ -171,11 +192,13 @@ def _claim(family: ReadFamily) -> tuple[TokenFamily, RefreshToken]:
             rotated=Now(),
             last_used=timezone.now(),
             generation=F("generation") + 1,
+            history=history,
         )
         if not claimed:
             raise _Overtaken
         BlacklistedToken.objects.create(token=used)
     family.current, family.previous = outstanding, used
+    family.noticed = verdict
     return family, token
 
 

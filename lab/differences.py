@@ -105,6 +105,15 @@ DIFFERENCES = (
         },
     ),
     Difference(
+        key="a_thief_is_noticed",
+        question="When is a copied credential noticed that is used from elsewhere?",
+        answers={"sessions": "next request", "jwt": "next refresh"},
+        because={
+            "sessions": "The record that every request reads says where it was used before.",
+            "jwt": "An access token is not looked up, so only a refresh can compare.",
+        },
+    ),
+    Difference(
         key="lives_on_without_redis",
         question="Which calls succeed while Redis is away?",
         answers={

@@ -24,6 +24,10 @@ from accounts.contract.errors import (
     CredentialRevoked,
 )
 from accounts.contract.flow import new_device_id
+from accounts.suspicion.consequences import carry_out
+from accounts.suspicion.history import sighting_of
+from accounts.suspicion.policy import Action, Verdict, judge
+from accounts.suspicion.rules import Use
 from sessions_api import store
 from sessions_api.records import (
     ANONYMOUS,
@@ -54,6 +58,8 @@ class SessionStore(SessionBase):
         self.refusal: ContractError | None = None
         self.client = ("", "")
         """Address and browser of the client, for the device list; the middleware sets it."""
+        self.request: HttpRequest | None = None
+        """Who is asking, for the rules of suspicion; None where no request is."""
         self._malformed = bool(session_key) and self.session_key is None
         self._retired: str | None = None
         self._is_new = False
@@ -78,19 +84,64 @@ class SessionStore(SessionBase):
             self.refusal = CredentialInvalid("unreadable record")
         else:
             self.refusal = self._refusal_of(session_id, record, snapshot)
+        if self.refusal is None:
+            assert raw is not None
+            assert record is not None
+            self.refusal = self._note_use(session_id, raw, record)
         if self.refusal is not None:
             # Never adopt an id that the client chose: it would be the attacker's who planted it.
             self._session_key = None
             return {}
-        assert raw is not None
         assert record is not None
         self.record, self.snapshot = record, snapshot
         self._written = (session_id, _encoded(record.data))
+        return record.data
+
+    def _note_use(self, session_id: str, raw: bytes, record: Record) -> ContractError | None:
+        """Write down a good id's use, once a minute or when something about it is new.
+
+        Nothing more is read for that. What looks like somebody else's use ends the device.
+        """
+        verdict = self._judge(record) if user_of(session_id) != ANONYMOUS else None
+        if verdict is not None and verdict.action.ends:
+            return self._end_suspected(session_id, record, verdict)
         touch_after = min(60, settings.SESSION_COOKIE_AGE / 10)
         # A server whose clock is behind notes the use as well, or the idle time would pass.
-        if not record.rotated and abs(time.time() - record.seen) >= touch_after:
-            store.touch(session_id, raw, record)
-        return record.data
+        is_due = abs(time.time() - record.seen) >= touch_after
+        if record.rotated or not (is_due or (verdict is not None and verdict.changed)):
+            return None
+        if verdict is not None:
+            record.history = verdict.history.encode()
+        # Of requests that see the same at once, the one that wrote it down tells of it.
+        if store.touch(session_id, raw, record) and verdict is not None and verdict.action:
+            self._carry_out(session_id, record, verdict)
+        return None
+
+    def _judge(self, record: Record) -> Verdict | None:
+        # Most devices are where they logged in, and then there is nothing to compare.
+        is_at_home = not record.history and self.client == (record.ip, record.agent)
+        if self.request is None or is_at_home:
+            return None
+        return judge(record.past, Use(sighting_of(self.request)))
+
+    def _end_suspected(self, session_id: str, record: Record, verdict: Verdict) -> ContractError:
+        """End the device, and tell of it if no other request was first."""
+        lineage = store.lineage_of(session_id)
+        ends_all = verdict.action is Action.END_ALL
+        if ends_all or store.end_sessions(user_of(session_id), record.device, also=lineage):
+            self._carry_out(session_id, record, verdict)
+        return CredentialRevoked(f"suspicion: {verdict.sentence}")
+
+    def _carry_out(self, session_id: str, record: Record, verdict: Verdict) -> None:
+        assert self.request is not None
+        carry_out(
+            self.request,
+            verdict,
+            flow="sessions",
+            user_id=user_of(session_id),
+            device=record.device,
+            epoch=record.epoch or 0,
+        )
 
     def _refusal_of(
         self, session_id: str, record: Record | None, snapshot: Snapshot | None

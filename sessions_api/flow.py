@@ -131,6 +131,7 @@ def leave_outdated_session(request: HttpRequest, user: User) -> None:
     if session.why_refused() is None and session.record and session.record.epoch != user.epoch:
         request.session = SessionStore()
         session_of(request).client = session.client
+        session_of(request).request = request
 
 
 def _moment(seconds: int) -> datetime:

@@ -16,6 +16,7 @@ class SessionMiddleware(middleware.SessionMiddleware):
     def process_request(self, request: HttpRequest) -> None:
         super().process_request(request)
         session_of(request).client = (client_ip(request), user_agent(request))
+        session_of(request).request = request
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         if response.status_code >= 500:

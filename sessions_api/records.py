@@ -10,13 +10,15 @@ import json
 import logging
 import re
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import HASH_SESSION_KEY
 from django.utils.crypto import salted_hmac
+
+from accounts.suspicion.history import History
 
 logger = logging.getLogger("authdemo.sessions")
 
@@ -83,6 +85,7 @@ class Record:
 
     `rotated` marks the predecessor of a refreshed session: it is answered for the
     grace interval, so that requests under way are not torn, and never extended.
+    `history` is what `accounts.suspicion.history` keeps of a device that was used elsewhere.
     """
 
     device: str
@@ -92,6 +95,7 @@ class Record:
     agent: str
     data: dict[str, Any]
     rotated: bool = False
+    history: dict[str, Any] = field(default_factory=dict)
 
     @property
     def absolute_end(self) -> int:
@@ -108,7 +112,15 @@ class Record:
         return int(min(settings.SESSION_COOKIE_AGE, self.absolute_end - now))
 
     def encode(self) -> str:
-        return json.dumps(asdict(self), separators=(",", ":"))
+        values = asdict(self)
+        if not self.history:
+            del values["history"]  # most devices stay where they logged in
+        return json.dumps(values, separators=(",", ":"))
+
+    @property
+    def past(self) -> History:
+        """From where it was used, for the rules of suspicion."""
+        return History.decode(self.history, ip=self.ip, user_agent=self.agent, created=self.created)
 
 
 def decode(raw: bytes) -> Record | None:

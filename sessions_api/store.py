@@ -174,11 +174,11 @@ def write_data(session_id: str, data: dict[str, Any]) -> bool:
         return redis().transaction(replace_data, name, value_from_callable=True)
 
 
-def touch(session_id: str, raw: bytes, record: Record) -> None:
+def touch(session_id: str, raw: bytes, record: Record) -> bool:
     """Note that the session was used: the idle time starts again, the absolute end stays.
 
     Only if the record still is what this request read; otherwise somebody else has
-    written, rotated or ended it meanwhile, and that counts.
+    written, rotated or ended it meanwhile, and that counts. Says whether it was noted.
     """
     user_id, digest = user_of(session_id), digest_of(session_id)
     # A clock that is behind brings the absolute end no later.
@@ -186,8 +186,8 @@ def touch(session_id: str, raw: bytes, record: Record) -> None:
     name = session_key_name(user_id, digest)
     record.seen = now
 
-    def extend(pipe: Pipeline) -> None:
-        unchanged = pipe.get(name) == raw
+    def extend(pipe: Pipeline) -> bool:
+        unchanged = bool(pipe.get(name) == raw)
         pipe.multi()
         if unchanged:
             idle = record.idle_seconds(now)
@@ -195,14 +195,16 @@ def touch(session_id: str, raw: bytes, record: Record) -> None:
             if user_id != ANONYMOUS:
                 # Not only if it is listed: an index that Redis has evicted is made again by use.
                 _list(pipe, user_id, digest, now + idle)
+        return unchanged
 
     with store_errors():
         try:
-            redis().transaction(extend, name)
+            return redis().transaction(extend, name, value_from_callable=True)
         except ResponseError as error:
             # A Redis that is full, or a replica, still reads. Noting the use can wait until the
             # next request; refusing this one would log out everybody who was read correctly.
             logger.warning("last use not noted: %s", error)
+            return False
 
 
 def rotate(session_id: str) -> tuple[str, Record]:

@@ -81,5 +81,6 @@ def test_both_flows_tell_their_story_under_the_same_headings() -> None:
         "What the client holds",
         "What the server remembers",
         "When it is stolen",
+        "When it is used elsewhere",
         "When to choose it",
     ]

@@ -124,7 +124,8 @@ class Visitor:
         """Headers and cookies that the operation asks for."""
         security = case.operation.definition.raw["security"]
         asked = {name for requirement in security for name in requirement}
-        headers = {}
+        # Her own browser's name: her login would be ended if another one used it beside her.
+        headers = {"User-Agent": self.client.http.headers["User-Agent"]}
         if "csrf" in asked:
             headers["X-CSRFToken"] = self.client.csrf_token or ""
         if "jwt" in asked:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from accounts.suspicion.rules import RULES, NewNetwork, NewProtocol, TwoPlaces
 from authdemo import settings as site_settings
 from sessions_api.store import MOST_DEVICES
 
@@ -63,6 +64,17 @@ def test_the_links_last_as_long_as_the_settings_say() -> None:
     limits = (site_settings.MAIL_LIMIT_ADDRESS, site_settings.MAIL_LIMIT_NETWORK)
     sentence = "Up to {} mails to one address and {} from one network".format(*limits)
     assert f"{sentence} are sent in {site_settings.MAIL_LIMIT_SECONDS} seconds" in PAGE
+
+
+def test_the_rules_of_suspicion_are_those_of_the_code() -> None:
+    rules = re.findall(r"^\| `(\w+)` \| (\d+) \| [a-z]", PAGE, re.M)
+    assert rules == [(rule.name, str(rule.weight)) for rule in RULES]
+    actions = ("note", "notify", "end_device", "end_all")
+    for profile, thresholds in site_settings.SUSPICION_PROFILES.items():
+        figures = " | ".join(str(thresholds.get(action, "never")) for action in actions)
+        assert f"| `{profile}` | {figures} |" in PAGE
+    moving = sum(r.weight for r in (NewNetwork, NewProtocol, TwoPlaces))
+    assert f"come to {moving}, below" in PAGE
 
 
 def test_the_other_figures_are_those_of_the_code() -> None:  # R97

@@ -371,6 +371,7 @@ def live_a_whole_life(
         client.send("PATCH", "me/", {"display_name": [bad]})
         client.send("POST", "login/", {"username": {"a": bad}, "password": ada.password})
         client.http.post(f"{api}/login/", content=f"{bad}{{{ada.password}")
+    devices += be_robbed(client, late, ada)
     client.rename("Ada")
     client.end_device(devices[1])
 
@@ -412,6 +413,18 @@ def use_the_mail(client: FlowClient, late: FlowClient, ada: Person) -> list[str]
     for link in links:
         client.http.get(link)
     return [part for link in links for part in link.partition("token=")[2].split(".")]
+
+
+def be_robbed(client: FlowClient, late: FlowClient, ada: Person) -> list[str]:
+    """Ada's login is used by another browser, which is noted, and then from another network."""
+    client.login(ada.username, ada.password)
+    steal(client, late).fetch_csrf_token()
+    elsewhere = {"User-Agent": "Chrome/143 (Windows NT)", "X-Forwarded-For": "203.0.113.9"}
+    for address in ("127.0.0.1", elsewhere["X-Forwarded-For"]):
+        late.send("POST", "refresh/", headers={**elsewhere, "X-Forwarded-For": address})
+    devices = [late.whoami()["device"]] if late.token else []
+    client.login(ada.username, ada.password)
+    return devices
 
 
 def crash(client: FlowClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -463,6 +476,7 @@ def test_no_secret_reaches_the_log(
     """R94, R95, R39, R54, A53: who reads the log can log in with nothing that stands there."""
     # Nobody waits, and the admin has somebody to show.
     settings.LOGIN_LIMIT_ACCOUNT = settings.LOGIN_LIMIT_NETWORK = 1000
+    settings.TRUSTED_PROXIES = 1
     User.objects.filter(username=ada.username).update(is_staff=True, is_superuser=True)
     secrets = Secrets()
     other, late = visit(flow), visit(flow)

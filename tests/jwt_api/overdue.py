@@ -61,10 +61,11 @@ def fill(count: int, *owners: User, ended_before: datetime, over: timedelta) -> 
         )
         cursor.execute(
             "INSERT INTO jwt_api_tokenfamily (id, user_id, epoch, created, last_used,"
-            " absolute_end, ip, user_agent, generation, current_id, previous_id, ended_because)"
+            " absolute_end, ip, user_agent, generation, current_id, previous_id, ended_because,"
+            " history)"
             f" {numbers} SELECT 'old' || ({first} + n), {owner}, 0, {at(step)},"
             f" {at(step)}, {at(f'{step} + {4 * week}')}, '127.0.0.1', 'test',"
-            f" {TOKENS_PER_FAMILY}, {first} + n, {first} + n - 1, ''"
+            f" {TOKENS_PER_FAMILY}, {first} + n, {first} + n - 1, '', '{{}}'"
             f" FROM numbers WHERE n % {TOKENS_PER_FAMILY} = 0"
         )
         cursor.execute(

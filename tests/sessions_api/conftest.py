@@ -46,7 +46,7 @@ def start() -> Callable[..., SessionStore]:
 
     def start(user: User, **more: Any) -> SessionStore:
         session = SessionStore()
-        session.client = ("127.0.0.1", "Firefox on Linux")
+        session.client = ("127.0.0.1", "unknown")  # as the requests of the tests will be
         session[SESSION_KEY] = str(user.pk)
         session[BACKEND_SESSION_KEY] = "accounts.backends.ThrottledBackend"
         session[HASH_SESSION_KEY] = user.get_session_auth_hash()

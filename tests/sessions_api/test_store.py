@@ -393,7 +393,8 @@ def test_record_holds_no_more_than_it_must(ada: User, start: Start, redis: Any) 
     """R66: no token, no password material (the session hash is a MAC over it, keyed)."""
     session_id = start(ada).session_key or ""
     record = json.loads(redis.get(key_of(session_id)))
-    assert record.keys() == set(Record.__annotations__)
+    # A device that stays where it logged in has no history.
+    assert record.keys() == set(Record.__annotations__) - {"history"}
     assert record["data"].keys() == {"_auth_user_id", "_auth_user_backend", "_auth_user_hash"}
     assert ada.password not in json.dumps(record)
 
