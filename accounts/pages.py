@@ -228,6 +228,9 @@ class PersonalPage(FlowPage):
         if found is None:
             raise errors.NotAuthenticated
         self.presented = found[1]
+        if self.presented.scope is not None:
+            # Threat: a page can change everything; none is meant for an outside program.
+            raise errors.CredentialInvalid("a limited credential, on a page")
         self.user = lifecycle.current_user(self.presented)
 
     def refuse(self, refusal: errors.ContractError) -> HttpResponseBase:

@@ -51,6 +51,15 @@ DIFFERENCES = (
         },
     ),
     Difference(
+        key="role_change_delay",
+        question="For how many seconds can a changed role go unseen, at most?",
+        answers={"sessions": 0, "jwt": 15 * 60 + 30},
+        because={
+            "sessions": "Each request reads the snapshot.",
+            "jwt": "An access token that was made before is good for its lifetime and the leeway.",
+        },
+    ),
+    Difference(
         key="csrf_on_bearer_calls",
         question="Does an unsafe call such as `PATCH me/` need the CSRF token?",
         answers={"sessions": True, "jwt": False},
