@@ -22,6 +22,7 @@ REFRESHES = Counter("authdemo_refreshes", "Credentials renewed.", ["flow"])
 REUSES = Counter("authdemo_reuses", "Refresh tokens that came a second time.", ["flow"])
 REVOCATIONS = Counter("authdemo_revocations", "Devices ended, by what ended them.", ["flow", "by"])
 REFUSALS = Counter("authdemo_refusals", "Requests refused, by the answer's code.", ["flow", "code"])
+TOKENS = Counter("authdemo_program_tokens", "Tokens made for outside programs.", ["flow"])
 STORE_ERRORS = Counter("authdemo_store_errors", "Times a store was away.", ["flow", "store"])
 
 OF_EVENT: dict[str, tuple[Counter, dict[str, str]]] = {
@@ -34,6 +35,7 @@ OF_EVENT: dict[str, tuple[Counter, dict[str, str]]] = {
     "logout_all": (REVOCATIONS, {"by": "logout_all"}),
     "revoke": (REVOCATIONS, {"by": "revoke"}),
     "password_changed": (REVOCATIONS, {"by": "password_changed"}),
+    "token": (TOKENS, {}),
 }
 
 

@@ -234,6 +234,7 @@ class AuthEvent(models.Model):
         LOGOUT_ALL = "logout_all", "logged out everywhere"
         REVOKE = "revoke", "ended a device"
         PASSWORD_CHANGED = "password_changed", "changed the password"
+        TOKEN = "token", "made a token for a program"
 
     created = models.DateTimeField(auto_now_add=True)
     kind = models.CharField(max_length=20, choices=Kind)

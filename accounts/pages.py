@@ -300,7 +300,14 @@ class DeviceRow:
         minutes = ceil(self.device.ends_within / 60)
         if minutes == 0:
             return "at once"
+        if minutes > 48 * 60:
+            return f"within {ceil(minutes / 60 / 24)} days"
         return f"within {minutes} minute{pluralize(minutes)}"
+
+    @property
+    def name(self) -> str:
+        """What a person calls it: a program by its name, a login by its browser."""
+        return self.device.name or self.device.user_agent
 
 
 class DevicesPage(PersonalPage):
@@ -330,9 +337,7 @@ class DevicesPage(PersonalPage):
             return redirect(self.url("devices"))
         if row.current:
             return self.say_goodbye("You have ended this device and are logged out.")
-        messages.success(
-            request, f"Ended: {row.device.user_agent}. It takes effect {row.takes_effect}."
-        )
+        messages.success(request, f"Ended: {row.name}. It takes effect {row.takes_effect}.")
         return redirect(self.url("devices"))
 
 

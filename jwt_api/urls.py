@@ -3,10 +3,17 @@
 from django.urls import path
 
 from accounts.contract.urls import contract_urls
-from jwt_api import pages
+from jwt_api import pages, views
 from jwt_api.flow import flow
 
-api_urls = (contract_urls(flow), "jwt_api")
+api_urls = (
+    [
+        *contract_urls(flow),
+        path("tokens/", views.TokensView.as_view(flow=flow), name="tokens"),
+        path("tokens/<slug:token>/", views.TokenView.as_view(flow=flow), name="token"),
+    ],
+    "jwt_api",
+)
 
 page_urls = (
     [

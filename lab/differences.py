@@ -96,6 +96,16 @@ DIFFERENCES = (
         },
     ),
     Difference(
+        key="calls_of_its_own",
+        question="Which calls does it have that the other cannot have?",
+        answers={"sessions": (), "jwt": ("tokens/", "tokens/{token}/")},
+        because={
+            "sessions": "Tokens for outside programs do not apply: a session id is its user, "
+            "whole, and means nothing to a service that cannot read our Redis.",
+            "jwt": "A token says in itself what it may do, and another service can read it.",
+        },
+    ),
+    Difference(
         key="lives_on_after_reuse",
         question="Does the honest client stay logged in when a refreshed-away secret comes late?",
         answers={"sessions": True, "jwt": False},

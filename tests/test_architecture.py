@@ -25,7 +25,17 @@ ALLOWED = {
 MIRROR = ("__init__", "apps", "authentication", "checks", "flow", "pages", "store", "urls")
 # Files that one flow needs and the other has nothing like.
 SESSIONS_ONLY = {"engine", "middleware", "records"}
-JWT_ONLY = {"admin", "keys", "models", "programs", "purge", "serializers", "tokens", "views"}
+JWT_ONLY = {
+    "admin",
+    "forms",
+    "keys",
+    "models",
+    "programs",
+    "purge",
+    "serializers",
+    "tokens",
+    "views",
+}
 # Before there are settings: what starts the project on a bare machine, and the settings themselves.
 READS_THE_ENVIRONMENT = {
     "authdemo/asgi.py",

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rest_framework.permissions import BasePermission, OperationHolderMixin
+from rest_framework.permissions import BasePermission, SingleOperandHolder
 from rest_framework.request import Request
 
 from accounts.contract.flow import Presented
@@ -23,10 +23,10 @@ SCOPES = {
 }
 
 
-class _Given(OperationHolderMixin, BasePermission):
+class _Given(SingleOperandHolder, BasePermission):
     """A permission with a parameter. DRF calls what it finds in `permission_classes`."""
 
-    def __call__(self) -> Any:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self
 
 

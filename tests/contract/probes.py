@@ -1,4 +1,4 @@
-"""The site, with three calls more under each flow: one for staff, one with a scope, one with none."""
+"""The site, with calls more under each flow: for a role, for a scope, and with none named."""
 
 from django.urls import path
 from rest_framework.permissions import IsAuthenticated
