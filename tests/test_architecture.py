@@ -28,6 +28,7 @@ SESSIONS_ONLY = {"engine", "middleware", "records"}
 JWT_ONLY = {
     "admin",
     "forms",
+    "introspection",
     "keys",
     "models",
     "programs",

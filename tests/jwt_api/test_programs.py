@@ -178,7 +178,7 @@ def test_its_making_and_its_end_are_recorded(owner: Owner, ada: User) -> None:
 def test_a_scope_opens_what_it_names_and_nothing_else(
     owner: Owner, call: Call, scope: str, ada: User
 ) -> None:
-    """R73: closed is what a call is unless it says otherwise."""
+    """R74: closed is what a call is unless it says otherwise."""
     made, epoch = owner.make(scope), ada.epoch
     path = "/api/jwt/" + call.path.format(device=made["id"])
     answer = use(made["token"], path, call.method, call.body(ADA))
