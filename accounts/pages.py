@@ -39,6 +39,7 @@ from accounts.middleware import answer_refusal
 from accounts.models import AuthEvent, User
 
 RECENT_EVENTS = 10
+LONG = (("day", 86400), ("hour", 3600))
 
 
 class HomePage(TemplateView):
@@ -297,12 +298,12 @@ class DeviceRow:
     @property
     def takes_effect(self) -> str:
         """When ending the device bites: "at once", or "within 16 minutes"; never rounded down."""
-        minutes = ceil(self.device.ends_within / 60)
-        if minutes == 0:
+        seconds = self.device.ends_within
+        if seconds == 0:
             return "at once"
-        if minutes > 48 * 60:
-            return f"within {ceil(minutes / 60 / 24)} days"
-        return f"within {minutes} minute{pluralize(minutes)}"
+        word, length = next((each for each in LONG if seconds > 2 * each[1]), ("minute", 60))
+        count = ceil(seconds / length)
+        return f"within {count} {word}{pluralize(count)}"
 
     @property
     def name(self) -> str:
