@@ -74,7 +74,7 @@ DEFENCES = (
         "jwt_api/programs.py",
         '        epoch=token["epoch"],\n        user__epoch=F("epoch"),\n',
         "",
-        "tests/jwt_api/test_programs.py -k brings_none_back",
+        "tests/jwt_api/test_introspection.py -k older_epoch",
     ),
     Defence(
         "the tokens of programs end with the epoch",
@@ -110,6 +110,13 @@ DEFENCES = (
         "        user__is_active=True,\n        ended=None,\n    ).exists()",
         "        user__is_active=True,\n    ).exists()",
         "tests/jwt_api/test_introspection.py -k end_of_a_login",
+    ),
+    Defence(
+        "introspection compares a login's epoch",
+        "jwt_api/store.py",
+        '        epoch=token["epoch"],\n        user__epoch=F("epoch"),\n',
+        "",
+        "tests/jwt_api/test_introspection.py -k older_epoch",
     ),
     Defence(
         "a token in a URL is not introspected",

@@ -12,7 +12,7 @@ from django.conf import settings as site_settings
 from pytest_django import Settings
 
 from accounts.models import User
-from jwt_api.models import TokenFamily
+from jwt_api.models import ProgramToken, TokenFamily
 from tests.accounts.racing import log_in, post
 from tests.jwt_api.forging import ABSENT, Forge, visitor
 from tests.jwt_api.test_programs import ENDS, Owner
@@ -103,6 +103,16 @@ def test_the_end_of_a_login_is_seen_at_once(owner: Owner, end: str) -> None:
     LOGIN_ENDS[end](owner)
     assert visitor().get("/api/jwt/whoami/", headers=owner.bearer).status_code == 200
     assert ask(token).json() == INACTIVE
+
+
+def test_rows_of_an_older_epoch_make_nothing_active(owner: Owner) -> None:
+    """Rows that came back, from a backup for instance, are older than the user's epoch."""
+    tokens = owner.make()["token"], access_token(owner)
+    row = ProgramToken.objects.get()
+    owner.post("logout-all/")
+    row.save(force_insert=True)
+    TokenFamily.objects.update(ended=None)
+    assert [ask(token).json() for token in tokens] == [INACTIVE, INACTIVE]
 
 
 NO_TOKENS: dict[str, Callable[[Forge], str]] = {
