@@ -16,6 +16,7 @@ from jwt_api.models import ProgramToken, TokenFamily
 from tests.accounts.racing import log_in, post
 from tests.jwt_api.forging import ABSENT, Forge, visitor
 from tests.jwt_api.test_programs import ENDS, Owner
+from tests.outages import no_database
 
 pytestmark = pytest.mark.django_db
 
@@ -113,6 +114,15 @@ def test_rows_of_an_older_epoch_make_nothing_active(owner: Owner) -> None:
     row.save(force_insert=True)
     TokenFamily.objects.update(ended=None)
     assert [ask(token).json() for token in tokens] == [INACTIVE, INACTIVE]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_while_the_database_is_away_nobody_is_called_inactive(owner: Owner) -> None:
+    token = owner.make()["token"]
+    with no_database():
+        answer = ask(token)
+    assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
+    assert answer["Retry-After"]
 
 
 NO_TOKENS: dict[str, Callable[[Forge], str]] = {

@@ -24,6 +24,7 @@ from tests.accounts.racing import log_in, post
 from tests.contract.calls import CALLS, Call
 from tests.contract.people import Person
 from tests.jwt_api.forging import ABSENT, Forge, visitor
+from tests.outages import no_database, no_redis
 from tests.test_architecture import views
 
 pytestmark = pytest.mark.django_db
@@ -443,6 +444,38 @@ def test_what_a_request_of_it_costs(owner: Owner) -> None:
     with CaptureQueriesContext(connection) as queries:
         use(token)
     assert len(queries) == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_unreachable_database_is_no_refusal(owner: Owner) -> None:
+    """Nothing was decided: the program keeps its token and tries again."""
+    token = owner.make()["token"]
+    with no_database():
+        answer = use(token)
+    assert_refused(answer, 503, "store_unavailable")
+    assert answer["Retry-After"]
+    assert use(token).status_code == ADMITTED
+
+
+def test_it_goes_on_without_redis(owner: Owner) -> None:
+    token = owner.make()["token"]
+    with no_redis():
+        assert use(token).status_code == ADMITTED
+
+
+def test_an_admin_sees_and_ends_it(owner: Owner, ada: User) -> None:
+    made = owner.make()
+    User.objects.create_superuser("admin", "admin@example.org", "admin-demo-password")
+    admin = visitor()
+    log_in(admin, "sessions", "admin")
+    listed = admin.get("/admin/jwt_api/programtoken/").content.decode()
+    assert "report bot" in listed
+    assert made["token"].rpartition(".")[2] not in listed
+    form = {"action": "end_tokens", "_selected_action": [made["id"]]}
+    admin.post("/admin/jwt_api/programtoken/", form)
+    assert_refused(use(made["token"]), 401, "credential_revoked")
+    event = AuthEvent.objects.get(kind="revoke")
+    assert (event.user, event.device, event.detail) == (ada, made["id"], "by admin in the admin")
 
 
 # --- what is left of it ---------------------------------------------------------------------------
