@@ -25,6 +25,7 @@ from django.conf import settings as site_settings
 
 from accounts.client import FlowClient
 from tests.jwt_api.forging import Forge
+from tests.jwt_api.issuer import jwk_of
 from tests.outages import PrivateRedis, needs_redis_server
 
 pytestmark = [pytest.mark.once, pytest.mark.slow, pytest.mark.timeout(300), needs_redis_server]
@@ -132,9 +133,12 @@ class House:
 
     def sign(self, token: str, **claims: Any) -> str:
         """The same token with other claims, by the site's own key."""
-        pem = (self.var_dir / "jwt-keys" / "1.pem").read_bytes()
         forge = Forge(token)
-        key: Any = load_pem_private_key(pem, password=None)
+        published = httpx.get(f"{self.site}/.well-known/jwks.json", verify=False).json()["keys"]
+        wanted = next(jwk["x"] for jwk in published if jwk["kid"] == forge.header["kid"])
+        files = (self.var_dir / "jwt-keys").rglob("*.pem")
+        keys: list[Any] = [load_pem_private_key(file.read_bytes(), None) for file in files]
+        key = next(key for key in keys if jwk_of("", key)["x"] == wanted)
         return jwt.encode({**forge.claims, **claims}, key, "ES256", headers=forge.header)
 
 
