@@ -24,6 +24,7 @@ REVOCATIONS = Counter("authdemo_revocations", "Devices ended, by what ended them
 SUSPICIONS = Counter("authdemo_suspicions", "Odd uses of a login that goes on.", ["flow"])
 REFUSALS = Counter("authdemo_refusals", "Requests refused, by the answer's code.", ["flow", "code"])
 LINKS = Counter("authdemo_links", "E-mailed links asked for and used.", ["flow", "what"])
+TOKENS = Counter("authdemo_program_tokens", "Tokens made for outside programs.", ["flow"])
 STORE_ERRORS = Counter("authdemo_store_errors", "Times a store was away.", ["flow", "store"])
 
 OF_EVENT: dict[str, tuple[Counter, dict[str, str]]] = {
@@ -42,6 +43,7 @@ OF_EVENT: dict[str, tuple[Counter, dict[str, str]]] = {
     "signup": (LINKS, {"what": "signup"}),
     "password_reset": (REVOCATIONS, {"by": "password_reset"}),
     "email_changed": (LINKS, {"what": "email"}),
+    "token": (TOKENS, {}),
 }
 
 

@@ -242,6 +242,7 @@ class AuthEvent(models.Model):
         EMAIL_CHANGED = "email_changed", "changed the e-mail address"
         SUSPICION = "suspicion", "noticed"
         SUSPICION_ENDED = "suspicion_ended", "ended"
+        TOKEN = "token", "made a token for a program"
 
     created = models.DateTimeField(auto_now_add=True)
     kind = models.CharField(max_length=20, choices=Kind)

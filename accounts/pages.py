@@ -45,6 +45,7 @@ from accounts.suspicion.consequences import ended_lately
 
 RECENT_EVENTS = 10
 ENDED_LATELY = timedelta(days=7)
+LONG = (("day", 86400), ("hour", 3600))
 
 
 class HomePage(TemplateView):
@@ -274,6 +275,9 @@ class PersonalPage(FlowPage):
         if found is None:
             raise errors.NotAuthenticated
         self.presented = found[1]
+        if self.presented.scope is not None:
+            # Threat: a page can change everything; none is meant for an outside program.
+            raise errors.CredentialInvalid("a limited credential, on a page")
         self.user = lifecycle.current_user(self.presented)
 
     def refuse(self, refusal: errors.ContractError) -> HttpResponseBase:
@@ -355,10 +359,17 @@ class DeviceRow:
     @property
     def takes_effect(self) -> str:
         """When ending the device bites: "at once", or "within 16 minutes"; never rounded down."""
-        minutes = ceil(self.device.ends_within / 60)
-        if minutes == 0:
+        seconds = self.device.ends_within
+        if seconds == 0:
             return "at once"
-        return f"within {minutes} minute{pluralize(minutes)}"
+        word, length = next((each for each in LONG if seconds > 2 * each[1]), ("minute", 60))
+        count = ceil(seconds / length)
+        return f"within {count} {word}{pluralize(count)}"
+
+    @property
+    def name(self) -> str:
+        """What a person calls it: a program by its name, a login by its browser."""
+        return self.device.name or self.device.user_agent
 
 
 class DevicesPage(PersonalPage):
@@ -389,9 +400,7 @@ class DevicesPage(PersonalPage):
             return redirect(self.url("devices"))
         if row.current:
             return self.say_goodbye("You have ended this device and are logged out.")
-        messages.success(
-            request, f"Ended: {row.device.user_agent}. It takes effect {row.takes_effect}."
-        )
+        messages.success(request, f"Ended: {row.name}. It takes effect {row.takes_effect}.")
         return redirect(self.url("devices"))
 
 

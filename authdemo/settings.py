@@ -293,6 +293,11 @@ HSM_MODULE = env.str("HSM_MODULE", default="")
 HSM_TOKEN = env.str("HSM_TOKEN", default="authdemo")
 HSM_TOKEN_PIN = env.str("HSM_TOKEN_PIN", default="")
 JWT_CLIENT_ID = "web"
+# Tokens that users make for outside programs: for whom, and how long at most.
+JWT_PROGRAM_AUDIENCE = env.str("JWT_PROGRAM_AUDIENCE", default="programs")
+PROGRAM_TOKEN_SECONDS = env.int("PROGRAM_TOKEN_SECONDS", default=30 * DAY)
+# Services that may ask whether a token is still good: `id:secret` each.
+INTROSPECTION_CLIENTS = env.list("INTROSPECTION_CLIENTS", default=[])
 SIMPLE_JWT = {
     "ALGORITHM": env.one_of("JWT_ALGORITHM", ("ES256", "RS256", "EdDSA"), default="ES256"),
     # Keys come from the ring in JWT_KEYS_DIR; the stock classes, which know no `kid`, get none.

@@ -6,8 +6,8 @@ from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, Ou
 from accounts.admin import ReadOnlyAdmin
 from accounts.audit import record
 from accounts.models import AuthEvent
-from jwt_api import store
-from jwt_api.models import TokenFamily
+from jwt_api import programs, store
+from jwt_api.models import ProgramToken, TokenFamily
 
 # Threat: SimpleJWT's own pages show the column `token`. Ours holds no token, but a page that
 # never shows it cannot leak what another version might store there.
@@ -41,6 +41,33 @@ class TokenFamilyAdmin(ReadOnlyAdmin):
                     detail=f"by {request.user.get_username()} in the admin",
                 )
         self.message_user(request, f"Ended {ended} token families.")
+
+
+@admin.register(ProgramToken)
+class ProgramTokenAdmin(ReadOnlyAdmin):
+    list_display = ("name", "user", "scope", "created", "last_used", "expires", "ip")
+    search_fields = ("user__username", "name", "id", "ip")
+    list_select_related = ("user",)
+    actions = ("end_tokens",)
+
+    def has_end_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("jwt_api.change_programtoken")
+
+    @admin.action(description="End the selected tokens of programs", permissions=["end"])
+    def end_tokens(self, request: HttpRequest, queryset: QuerySet[ProgramToken]) -> None:
+        ended = 0
+        for token in list(queryset):
+            if programs.end(token.user_id, token.pk):
+                ended += 1
+                record(
+                    AuthEvent.Kind.REVOKE,
+                    request,
+                    flow="jwt",
+                    user_id=token.user_id,
+                    device=token.pk,
+                    detail=f"by {request.user.get_username()} in the admin",
+                )
+        self.message_user(request, f"Ended {ended} tokens of programs.")
 
 
 @admin.register(OutstandingToken)

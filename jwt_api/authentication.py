@@ -8,14 +8,21 @@ from collections.abc import Iterable
 from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
+from jwt.exceptions import InvalidAudienceError
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.request import Request
 from rest_framework_simplejwt.exceptions import ExpiredTokenError, TokenError
 
-from accounts.contract.errors import CredentialExpired, CredentialInvalid, TokenTwice
+from accounts.contract.errors import (
+    CredentialExpired,
+    CredentialInvalid,
+    CredentialRevoked,
+    TokenTwice,
+)
 from accounts.contract.flow import Presented
 from accounts.models import User
-from jwt_api.tokens import AccessToken
+from jwt_api import programs
+from jwt_api.tokens import AccessToken, ProgramAccessToken
 
 
 class Authentication(BaseAuthentication):
@@ -34,12 +41,16 @@ class Authentication(BaseAuthentication):
         if "access_token" in {*request.query_params, *_form_of(request)}:
             raise TokenTwice("Authorization header and another method")
         token = read_access_token(rest[0])
+        scope = None
+        if isinstance(token, ProgramAccessToken):
+            scope = self.looked_up(token, request)
         presented = Presented(
             flow="jwt",
             user_id=token.user_id,
             epoch=token["epoch"],
             device=token.device,
             roles=tuple(token.get("roles", [])),
+            scope=scope,
         )
         user = User.from_known(
             id=presented.user_id,
@@ -49,6 +60,18 @@ class Authentication(BaseAuthentication):
             is_superuser="admin" in presented.roles,
         )
         return user, presented
+
+    def looked_up(self, token: ProgramAccessToken, request: Request) -> frozenset[str]:
+        """What a program's token may do, as long as its row is there.
+
+        Why a lookup: it lives for days, and its user must be able to end it. One SQL statement
+        for these tokens only, and one more a minute to note their use.
+        """
+        row = programs.row_of(token)
+        if row is None:
+            raise CredentialRevoked("program's token")
+        programs.note_use(row, request._request)
+        return token.scope
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="authdemo"'
@@ -60,13 +83,28 @@ def _form_of(request: Request) -> Iterable[str]:
 
 
 def read_access_token(text: bytes) -> AccessToken:
-    """The token, if every check passes; raises `CredentialExpired` or `CredentialInvalid`."""
+    """The token, if every check passes; raises `CredentialExpired` or `CredentialInvalid`.
+
+    A login's, or a program's: they differ in their audience, which is checked after the signature.
+    """
     try:
-        return AccessToken(text)  # type: ignore[arg-type]
+        try:
+            return AccessToken(text)  # type: ignore[arg-type]
+        except TokenError as error:
+            if not is_for_programs(error):
+                raise
+            return ProgramAccessToken(text)  # type: ignore[arg-type]
     except ExpiredTokenError as error:
         raise CredentialExpired("access token") from error
     except TokenError as error:
         raise CredentialInvalid(f"access token: {error.__cause__ or error}") from error
+
+
+def is_for_programs(error: BaseException | None) -> bool:
+    """Whether all was right with a token up to its audience: no login's, then, but a program's?"""
+    while error is not None and not isinstance(error, InvalidAudienceError):
+        error = error.__cause__
+    return error is not None
 
 
 class AuthenticationScheme(OpenApiAuthenticationExtension):

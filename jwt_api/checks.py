@@ -1,5 +1,6 @@
 """Which configuration would make the jwt flow unsafe? Its twin is `sessions_api.checks`."""
 
+import re
 from typing import Any
 
 from django.apps import apps
@@ -42,6 +43,28 @@ E007 = Error(
     "verify with them, and a symmetric one beside public keys invites their confusion.",
     id="jwt_api.E007",
 )
+E010 = Error(
+    "insecure configuration: tokens for programs have the audience of logins, or of the issuer.",
+    hint="Give JWT_PROGRAM_AUDIENCE a value of its own: a program's token would pass for a login.",
+    id="jwt_api.E010",
+)
+E011 = Error(
+    "insecure configuration: an entry of INTROSPECTION_CLIENTS is not id:secret, or is guessable.",
+    hint="Use 32 characters or more of A-Z a-z 0-9 . _ ~ - as its secret.",
+    id="jwt_api.E011",
+)
+INTROSPECTION_CLIENT = re.compile(r"[\w.~-]+:[\w.~-]{32,}", re.ASCII)
+
+
+@register(Tags.security)
+def check_programs(**kwargs: Any) -> list[CheckMessage]:
+    """Look at what other programs and services are given."""
+    others = (settings.SIMPLE_JWT["AUDIENCE"], settings.SIMPLE_JWT["ISSUER"])
+    found: list[CheckMessage] = [E010] if settings.JWT_PROGRAM_AUDIENCE in others else []
+    clients = settings.INTROSPECTION_CLIENTS
+    if not all(INTROSPECTION_CLIENT.fullmatch(client) for client in clients):
+        found.append(E011)
+    return found
 
 
 @register(Tags.security)

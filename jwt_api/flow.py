@@ -28,7 +28,7 @@ from accounts.suspicion.history import sighting_of
 from accounts.suspicion.notify import tell_user
 from accounts.suspicion.policy import Action, Verdict, judge
 from accounts.suspicion.rules import Use
-from jwt_api import store
+from jwt_api import programs, store
 from jwt_api.authentication import Authentication
 from jwt_api.models import TokenFamily
 from jwt_api.purge import purge
@@ -123,13 +123,15 @@ class Flow(contract.Flow):
         return EndedDevice(user_id=token.user_id, device=token.device)
 
     def revoke_device(self, user_id: int, device: str) -> bool:
-        return store.end_family(device, TokenFamily.Ended.REVOKED, user_id=user_id)
+        ended = store.end_family(device, TokenFamily.Ended.REVOKED, user_id=user_id)
+        return ended or programs.end(user_id, device)
 
     def user_changing(self, user_id: int) -> None:
         store.end_outdated_families(user_id)
+        programs.end_outdated(user_id)
 
     def devices(self, user_id: int) -> list[Device]:
-        return [
+        logins = [
             Device(
                 id=family.pk,
                 flow=self.key,
@@ -143,9 +145,10 @@ class Flow(contract.Flow):
             for family in store.live_families(user_id)
             if family.current is not None
         ]
+        return [*logins, *programs.devices(user_id)]
 
     def remembered(self, user_id: int) -> list[Remembered]:
-        return store.remembered(user_id)
+        return [*store.remembered(user_id), *programs.remembered(user_id)]
 
     def purge(self, *, batch: int, dry_run: bool = False) -> Iterator[Counter[str]]:
         return purge(batch=batch, dry_run=dry_run)

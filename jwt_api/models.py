@@ -59,3 +59,32 @@ class TokenFamily(models.Model):
         """From where it was used, for the rules of suspicion."""
         created = int(self.created.timestamp())
         return History.decode(self.history, ip=self.ip, user_agent=self.user_agent, created=created)
+
+
+class ProgramToken(models.Model):
+    """One limited token that a user made for an outside program; ended means deleted.
+
+    The token's text stands nowhere: a row is found by what the verified token says of itself.
+    """
+
+    id = models.CharField(
+        primary_key=True, max_length=16, help_text="the device; claims `sid` and `client_id`"
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="program_tokens"
+    )
+    jti = models.CharField(max_length=43)
+    epoch = models.PositiveBigIntegerField(help_text="the user's epoch when it was made")
+    name = models.CharField(max_length=80)
+    scope = models.CharField(max_length=200)
+    created = models.DateTimeField()
+    expires = models.DateTimeField(db_index=True)
+    last_used = models.DateTimeField(null=True)
+    ip = models.GenericIPAddressField(help_text="where it was last used, or made")
+    user_agent = models.CharField(max_length=80)
+
+    class Meta:
+        ordering = ["-created"]
+
+    def __str__(self) -> str:
+        return self.name

@@ -10,12 +10,16 @@ Why not fill an empty page from the API: it would take a second copy of every pa
 in JavaScript, and an endpoint more for whatever the contract does not have.
 """
 
-from django.http import HttpResponseBase
+from typing import Any
+
+from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 
 from accounts import pages
 from accounts.contract.errors import ContractError, NotAuthenticated
+from jwt_api import programs
 from jwt_api.flow import flow
+from jwt_api.forms import TokenForm
 
 
 class LoginPage(pages.LoginPage):
@@ -55,4 +59,22 @@ class ProfilePage(PersonalPage, pages.ProfilePage):
 
 
 class DevicesPage(PersonalPage, pages.DevicesPage):
-    """`/jwt/devices/`"""
+    """`/jwt/devices/`, where tokens for outside programs are made as well."""
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(**{"token_form": TokenForm(), **kwargs})
+
+    def post(self, request: HttpRequest) -> HttpResponseBase:
+        if "name" not in request.POST:
+            return super().post(request)
+        form = TokenForm(request.POST)
+        made, token = None, ""
+        if form.is_valid():
+            try:
+                made, token = programs.make(request, self.user, **form.wanted())
+                form = TokenForm()
+            except programs.TooManyTokens:
+                form.add_error(None, f"You have {programs.MOST_TOKENS} of them. End one first.")
+        # Not redirected: the next page could not show it any more.
+        context = self.get_context_data(token_form=form, made=made, token=token)
+        return self.render_to_response(context)

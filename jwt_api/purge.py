@@ -17,7 +17,7 @@ from django.utils import timezone
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
 from accounts.purge import delete_oldest_first, lock_free
-from jwt_api.models import TokenFamily
+from jwt_api.models import ProgramToken, TokenFamily
 
 # Why: the servers' clocks and this one differ, by the leeway if all is well and by an hour where a
 # time zone was set wrongly; and a request that was let in at the last moment may wait for the
@@ -35,6 +35,9 @@ def purge(*, batch: int, dry_run: bool = False) -> Iterator[Counter[str]]:
         yield _count(cutoff)
         return
     yield from _purge_orphans(cutoff, batch)
+    yield from delete_oldest_first(
+        expired_programs(cutoff), "expires", _delete_programs, batch=batch
+    )
     yield from delete_oldest_first(expired_tokens(cutoff), "expires_at", _delete, batch=batch)
 
 
@@ -51,14 +54,29 @@ def expired_tokens(cutoff: datetime) -> QuerySet[OutstandingToken]:
     return OutstandingToken.objects.filter(expires_at__lte=cutoff)
 
 
+def expired_programs(cutoff: datetime) -> QuerySet[ProgramToken]:
+    """Tokens for outside programs that expired; those that were ended are gone already."""
+    return ProgramToken.objects.filter(expires__lte=cutoff).order_by()
+
+
+def _delete_programs(expired: list[str]) -> Counter[str]:
+    with transaction.atomic():
+        free = lock_free(ProgramToken.objects.filter(pk__in=expired))
+        ProgramToken.objects.filter(pk__in=free).delete()
+    return Counter({"program tokens": len(free)})
+
+
 def _count(cutoff: datetime) -> Counter[str]:
     families = TokenFamily.objects.filter(current__expires_at__lte=cutoff)
-    return Counter(
+    counts = Counter(
         {
             "refresh tokens": expired_tokens(cutoff).count(),
             "token families": families.count() + orphans(cutoff).count(),
         }
     )
+    if programs := expired_programs(cutoff).count():
+        counts["program tokens"] = programs
+    return counts
 
 
 def _purge_orphans(cutoff: datetime, batch: int) -> Iterator[Counter[str]]:

@@ -39,7 +39,8 @@ def longest_token_seconds() -> float:
     simple_jwt = settings.SIMPLE_JWT
     refresh = min(simple_jwt["REFRESH_TOKEN_LIFETIME"].total_seconds(), settings.ABSOLUTE_SECONDS)
     access = simple_jwt["ACCESS_TOKEN_LIFETIME"].total_seconds()
-    return max(refresh, access) + simple_jwt["LEEWAY"].total_seconds()
+    longest = max(refresh, access, settings.PROGRAM_TOKEN_SECONDS)
+    return longest + simple_jwt["LEEWAY"].total_seconds()
 
 
 def known_everywhere(key: Key) -> float:

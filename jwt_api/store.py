@@ -33,7 +33,7 @@ from accounts.models import User
 from accounts.suspicion.policy import Verdict, judge
 from accounts.suspicion.rules import Use
 from jwt_api.models import TokenFamily
-from jwt_api.tokens import RefreshToken
+from jwt_api.tokens import AccessToken, RefreshToken
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
@@ -257,6 +257,18 @@ def _end(live: QuerySet[TokenFamily], because: Ended) -> int:
             ignore_conflicts=True,
         )
     return ended
+
+
+def is_live(token: AccessToken) -> bool:
+    """Whether the login that an access token comes from goes on; nothing of the API asks this."""
+    return TokenFamily.objects.filter(
+        pk=token.device,
+        user_id=token.user_id,
+        epoch=token["epoch"],
+        user__epoch=F("epoch"),
+        user__is_active=True,
+        ended=None,
+    ).exists()
 
 
 def live_families(user_id: int) -> list[TokenFamily]:

@@ -33,6 +33,7 @@ LATEST = 32503680000  # the year 3000; Python's datetime overflows further on
 REQUIRED = ["exp", "iat", "jti", "sub", "iss", "aud", "client_id"]
 USER_ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 ROLE = re.compile(r"[a-z_]{1,32}", re.ASCII)
+SCOPE = re.compile(r"[a-z_:]{1,32}( [a-z_:]{1,32}){0,9}", re.ASCII)
 OPAQUE = re.compile(r"[A-Za-z0-9_-]{8,43}", re.ASCII)
 
 
@@ -132,8 +133,12 @@ class _Token(tokens.Token):
         self.payload["jti"] = secrets.token_urlsafe(16)
 
     def verify(self) -> None:
-        check_claims(self.payload)
+        self.check_shape()
         super().verify()
+
+    def check_shape(self) -> None:
+        """Refuse claims of another shape than we issue; raises `TokenError`."""
+        check_claims(self.payload, client_id=settings.JWT_CLIENT_ID)
 
     @property
     def user_id(self) -> int:
@@ -144,7 +149,7 @@ class _Token(tokens.Token):
         return self.payload["sid"]
 
 
-def check_claims(payload: dict[str, Any]) -> None:
+def check_claims(payload: dict[str, Any], *, client_id: object) -> None:
     """Refuse claims of another shape than we issue, before anything looks at them.
 
     Threat: stock classes pass them on, and a list as `sub` becomes a 500, or worse.
@@ -157,7 +162,7 @@ def check_claims(payload: dict[str, Any]) -> None:
         and type(payload.get("exp")) is int
         and payload["exp"] < LATEST
         and type(payload.get("iat")) is int
-        and payload.get("client_id") == settings.JWT_CLIENT_ID
+        and payload.get("client_id") == client_id
     )
     roles = payload.get("roles", [])
     if not well_formed or not isinstance(roles, list) or not all(_matches(ROLE, r) for r in roles):
@@ -187,6 +192,34 @@ class AccessToken(_Token, tokens.AccessToken):
         return settings.SIMPLE_JWT["AUDIENCE"]
 
 
+class ProgramAccessToken(AccessToken):
+    """What an outside program may do for its user, for days: `scope`, and no roles.
+
+    Its audience is its own: no service that takes a login's access token takes one of these,
+    and the other way round. `client_id` is the program, which is `sid`, the device, too.
+    """
+
+    token_type = "pt"  # noqa: S105  # a word, not a password
+
+    @property
+    def lifetime(self) -> timedelta:  # type: ignore[override]
+        return timedelta(seconds=settings.PROGRAM_TOKEN_SECONDS)
+
+    @property
+    def audience(self) -> str:
+        return settings.JWT_PROGRAM_AUDIENCE
+
+    @property
+    def scope(self) -> frozenset[str]:
+        """What it may do; unknown words in it open nothing."""
+        return frozenset(self.payload["scope"].split())
+
+    def check_shape(self) -> None:
+        check_claims(self.payload, client_id=self.payload.get("sid"))
+        if not _matches(SCOPE, self.payload.get("scope")) or "roles" in self.payload:
+            raise TokenError("ill-typed claim")
+
+
 class RefreshToken(_Token, tokens.Token):
     """The right to the next access token, once. Its family (`sid`) is a row in the database.
 
@@ -201,7 +234,7 @@ class RefreshToken(_Token, tokens.Token):
     def even_expired(cls, text: str) -> RefreshToken:
         """Read a token of ours whose time may be over; raises `TokenError` for all others."""
         token = cls(text, verify=False)  # type: ignore[arg-type]
-        check_claims(token.payload)
+        token.check_shape()
         token.verify_token_type()
         return token
 

@@ -4,10 +4,19 @@ from django.urls import path
 
 from accounts.contract.urls import contract_urls
 from accounts.link_pages import link_urls
-from jwt_api import pages
+from jwt_api import pages, views
 from jwt_api.flow import flow
+from jwt_api.introspection import IntrospectionView
 
-api_urls = (contract_urls(flow), "jwt_api")
+api_urls = (
+    [
+        *contract_urls(flow),
+        path("tokens/", views.TokensView.as_view(flow=flow), name="tokens"),
+        path("tokens/<slug:token>/", views.TokenView.as_view(flow=flow), name="token"),
+        path("introspect/", IntrospectionView.as_view(), name="introspect"),
+    ],
+    "jwt_api",
+)
 
 page_urls = (
     [

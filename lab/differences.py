@@ -51,6 +51,15 @@ DIFFERENCES = (
         },
     ),
     Difference(
+        key="role_change_delay",
+        question="For how many seconds can a changed role go unseen, at most?",
+        answers={"sessions": 0, "jwt": 15 * 60 + 30},
+        because={
+            "sessions": "Each request reads the snapshot.",
+            "jwt": "An access token that was made before is good for its lifetime and the leeway.",
+        },
+    ),
+    Difference(
         key="csrf_on_bearer_calls",
         question="Does an unsafe call such as `PATCH me/` need the CSRF token?",
         answers={"sessions": True, "jwt": False},
@@ -93,6 +102,16 @@ DIFFERENCES = (
         because={
             "sessions": "The cookie comes along, so that the page knows who is there.",
             "jwt": "A link carries no access token; its page shows whose it is, and asks first.",
+        },
+    ),
+    Difference(
+        key="calls_of_its_own",
+        question="Which calls does it have that the other cannot have?",
+        answers={"sessions": (), "jwt": ("tokens/", "tokens/{token}/")},
+        because={
+            "sessions": "Tokens for outside programs do not apply: a session id is its user, "
+            "whole, and means nothing to a service that cannot read our Redis.",
+            "jwt": "A token says in itself what it may do, and another service can read it.",
         },
     ),
     Difference(

@@ -138,7 +138,8 @@ def test_it_says_what_it_started_and_ctrl_c_ends_all_of_it(start_demo, var_dir: 
     said = demo.said()
     assert "Traceback" not in said
     assert said.splitlines()[-1] == f"Stopped. Your data are kept in {var_dir}/."
-    for expected in ("Redis      real, version ", "ada-demo-password", f"{url}/jwt/login/"):
+    beside = f"-m jwt_api.verifier --jwks={url}/.well-known/jwks.json --issuer=authdemo"
+    for expected in ("Redis      real, version ", "ada-demo-password", f"{url}/jwt/login/", beside):
         assert expected in said
 
 

@@ -210,6 +210,10 @@ def test_csrf_failures_of_the_api_are_json(rf: RequestFactory) -> None:
         (1, "within 1 minute"),
         (900, "within 15 minutes"),
         (930, "within 16 minutes"),
+        (7200, "within 120 minutes"),
+        (7201, "within 3 hours"),
+        (86431, "within 25 hours"),
+        (2592031, "within 31 days"),
     ],
 )
 def test_the_end_of_a_device_is_never_promised_too_early(seconds: int, sentence: str) -> None:

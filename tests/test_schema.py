@@ -119,6 +119,12 @@ class Visitor:
             case.body = {"username": "ada", "password": PASSWORD}
         if "device" in case.path_parameters and not as_drawn:
             case.path_parameters["device"] = self.client.whoami()["device"]
+        if "token" in case.path_parameters and not as_drawn:
+            case.path_parameters["token"] = self.make_token()
+
+    def make_token(self) -> str:
+        wanted = {"name": "schemathesis", "scope": "profile:read", "expires_in": 60}
+        return self.client.send("POST", "tokens/", wanted).json()["id"]
 
     def credentials(self, case: schemathesis.Case) -> tuple[dict[str, str], dict[str, str]]:
         """Headers and cookies that the operation asks for."""

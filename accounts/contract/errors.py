@@ -82,6 +82,18 @@ class CsrfFailed(ContractError):
     default_detail = "The CSRF token is missing or wrong. Get a new one from /api/csrf/."
 
 
+class InsufficientScope(ContractError):
+    """A limited credential was used for what it was not made for (RFC 6750, section 3.1)."""
+
+    status_code = status.HTTP_403_FORBIDDEN
+    default_code = "permission_denied"
+    default_detail = "This token was not made for that."
+
+    def __init__(self, needed: str | None) -> None:
+        super().__init__(f"scope {needed}" if needed else "closed to limited credentials")
+        self.needed = needed
+
+
 class Throttled(ContractError):
     """Too many attempts. Wait for `Retry-After` seconds.
 
@@ -170,7 +182,7 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
         keep_csrf_cookie(request)
     response = Response(body(exception), status=exception.status_code)
     challenge = getattr(exception, "auth_header", None)
-    if exception.status_code == status.HTTP_401_UNAUTHORIZED and challenge:
+    if exception.status_code in (401, 403) and challenge:
         response["WWW-Authenticate"] = challenge
     if (wait := getattr(exception, "wait", None)) is not None:
         response["Retry-After"] = str(wait)

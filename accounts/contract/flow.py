@@ -54,6 +54,8 @@ class Presented:
 
     Times are Unix seconds. `epoch` is the user's epoch when the credential was
     issued; views that read the user's row compare it (see `ContractView.current_user`).
+    `scope` names what a limited credential may do; None is the user's own login, which may
+    do everything.
     """
 
     flow: str
@@ -61,6 +63,7 @@ class Presented:
     epoch: int
     device: str
     roles: tuple[str, ...]
+    scope: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,8 @@ class Device:
 
     `ends_within` counts seconds: for how long a request can still succeed after
     this device was ended. 0 means "the very next request is refused".
+    An outside program that a user gave a limited credential has a `name`, and a `scope`
+    in the form of RFC 8693 ("profile:read devices:read"); both are empty for a login.
     """
 
     id: str
@@ -79,6 +84,8 @@ class Device:
     ip: str
     user_agent: str
     ends_within: int
+    name: str = ""
+    scope: str = ""
 
 
 @dataclass(frozen=True)

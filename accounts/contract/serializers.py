@@ -126,6 +126,8 @@ class DeviceSerializer(serializers.Serializer):
     ends_within = serializers.IntegerField(
         help_text="seconds for which a request may still succeed after the device is ended"
     )
+    name = serializers.CharField(help_text="of an outside program; empty for a login")
+    scope = serializers.CharField(help_text="what such a program may do; empty for a login")
 
     def get_current(self, device: Device) -> bool:
         return device.id == self.context["current"]

@@ -1,6 +1,6 @@
 """What does each call of the contract do? Written once; `flow` is all that differs."""
 
-from typing import Any
+from typing import Any, NoReturn
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError as PasswordError
@@ -13,15 +13,16 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import APIException, NotFound, ValidationError
-from rest_framework.permissions import SAFE_METHODS, AllowAny
+from rest_framework.permissions import SAFE_METHODS, AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import lifecycle
 from accounts.contract.csrf import enforce_csrf
-from accounts.contract.errors import BadLogin
+from accounts.contract.errors import BadLogin, InsufficientScope
 from accounts.contract.flow import Credential, Flow, Presented
+from accounts.contract.permissions import HasScope
 from accounts.contract.serializers import (
     CredentialAnswerSerializer,
     CredentialSerializer,
@@ -78,8 +79,26 @@ class ContractView(APIView):
     def get_authenticators(self) -> list[BaseAuthentication]:
         return [self.flow.authentication()]
 
+    def get_permissions(self) -> list[Any]:
+        named = super().get_permissions()
+        # Threat: a view whose author did not think of limited credentials would be open to each.
+        closed = [] if any(isinstance(each, HasScope) for each in named) else [HasScope()]
+        return [*named, *closed]
+
+    def permission_denied(
+        self, request: Request, message: str | None = None, code: str | None = None
+    ) -> NoReturn:
+        if getattr(request.auth, "scope", None) is not None:
+            scopes = [each for each in self.get_permissions() if isinstance(each, HasScope)]
+            raise InsufficientScope(scopes[0].needed(request.method))
+        super().permission_denied(request, message, code)
+
     def handle_exception(self, exc: Exception) -> Response:
-        if isinstance(exc, APIException) and exc.status_code == status.HTTP_401_UNAUTHORIZED:
+        if isinstance(exc, InsufficientScope):
+            needed = f', scope="{exc.needed}"' if exc.needed else ""
+            challenge = f'{self.flow.scheme} realm="authdemo", error="insufficient_scope"{needed}'
+            exc.auth_header = challenge  # type: ignore[attr-defined]
+        elif isinstance(exc, APIException) and exc.status_code == status.HTTP_401_UNAUTHORIZED:
             # RFC 6750, section 3: a request without a credential is told the scheme only.
             code = getattr(exc, "default_code", "")
             error = ', error="invalid_token"' if code.startswith("credential_") else ""
@@ -169,6 +188,8 @@ class WhoamiView(ContractView):
 class MeView(ContractView):
     """Your full profile, from the database. `PATCH` changes your display name."""
 
+    permission_classes = [IsAuthenticated, HasScope(GET="profile:read")]
+
     @extend_schema(responses=ProfileSerializer)
     def get(self, request: Request) -> Response:
         return Response(ProfileSerializer(self.current_user()).data)
@@ -184,6 +205,8 @@ class MeView(ContractView):
 
 class DevicesView(ContractView):
     """Every place where you are logged in, in both flows."""
+
+    permission_classes = [IsAuthenticated, HasScope(GET="devices:read")]
 
     @extend_schema(responses=DeviceSerializer(many=True))
     def get(self, request: Request) -> Response:

@@ -15,9 +15,4 @@ class Migration(migrations.Migration):
             name='email_verified',
             field=models.DateTimeField(editable=False, null=True),
         ),
-        migrations.AlterField(
-            model_name='authevent',
-            name='kind',
-            field=models.CharField(choices=[('login', 'logged in'), ('login_failed', 'login failed'), ('login_throttled', 'login refused: too many attempts'), ('refresh', 'refreshed'), ('reuse', 'refresh token used twice: login ended'), ('logout', 'logged out'), ('logout_all', 'logged out everywhere'), ('revoke', 'ended a device'), ('password_changed', 'changed the password'), ('link_sent', 'asked for a link by e-mail'), ('signup', 'signed up by an e-mailed link'), ('password_reset', 'set a new password by an e-mailed link'), ('email_changed', 'changed the e-mail address')], max_length=20),
-        ),
     ]

@@ -179,6 +179,13 @@ MISTAKES: dict[str, tuple[str, Mistake]] = {
     "a verifying key beside the ring": ("jwt_api.E007", simple_jwt(VERIFYING_KEY="x" * 64)),
     "keys from elsewhere": ("jwt_api.E007", simple_jwt(JWK_URL="https://keys.example/jwks")),
     "password hash in tokens": ("jwt_api.E005", simple_jwt(CHECK_REVOKE_TOKEN=True)),
+    "programs as logins": ("jwt_api.E010", setting("JWT_PROGRAM_AUDIENCE", "api")),
+    "programs as the issuer": ("jwt_api.E010", setting("JWT_PROGRAM_AUDIENCE", "authdemo")),
+    "a service's short secret": (
+        "jwt_api.E011",
+        setting("INTROSPECTION_CLIENTS", ["notes:s3cret"]),
+    ),
+    "a service without a secret": ("jwt_api.E011", setting("INTROSPECTION_CLIENTS", ["notes"])),
 }
 
 

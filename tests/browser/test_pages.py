@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
@@ -149,3 +150,24 @@ def test_without_javascript_the_home_page_leads_to_the_login_pages(plain: Page, 
     plain.goto(site)
     for title in TITLES.values():
         expect(plain.get_by_role("link", name=f"Log in with {title}")).to_be_visible()
+
+
+def test_a_token_for_a_program_is_made_and_ended(page: Page, site: str) -> None:
+    log_in_by_form(page, site, "jwt")
+    page.goto(f"{site}/jwt/devices/")
+    form = page.get_by_role("region", name="A token for a program")
+    form.get_by_label("For which program").fill("report bot")
+    form.get_by_label("Read your profile").check()
+    form.get_by_label("For how long").select_option("7 days")
+    form.get_by_role("button", name="Make a token").click()
+    token = page.get_by_label("Token, good until").input_value()
+    answer = httpx.get(f"{site}/api/jwt/me/", headers={"Authorization": f"Bearer {token}"})
+    assert answer.json()["username"] == "ada"
+    page.reload()
+    row = page.get_by_role("row").filter(has_text="report bot")
+    expect(row).to_contain_text("at once")
+    expect(page.get_by_label("Token, good until")).to_have_count(0)
+    row.get_by_role("button", name="End").click()
+    expect(page.get_by_text("Ended: report bot.")).to_be_visible()
+    answer = httpx.get(f"{site}/api/jwt/me/", headers={"Authorization": f"Bearer {token}"})
+    assert answer.status_code == 401

@@ -22,6 +22,8 @@ DEVICE = {
     "user_agent",
     "current",
     "ends_within",
+    "name",
+    "scope",
 }
 KNOWN_DEVICE = "__Host-known-device"
 CODES = {

@@ -103,7 +103,7 @@ def test_a_key_is_next_then_active_then_retired_then_gone(
         assert f"{second} signs from now on. {first} still verifies" in said
         assert states() == ["retired", "active"]
         assert "verifies; needed until" in keys("list", capsys=capsys)
-    with later(days=8):
+    with later(days=31):
         assert "may be retired" in keys("list", capsys=capsys)
         assert f"Dropped {first}" in keys("retire", capsys=capsys)
         assert "There is no retired key." in keys("retire", capsys=capsys)
@@ -146,19 +146,21 @@ def test_a_retired_key_stays_for_the_longest_token_that_it_signed(
 @pytest.mark.parametrize(
     ("lifetimes", "seconds"),
     [
-        pytest.param({"refresh": 3600, "absolute": 86400, "access": 900}, 3630, id="refresh"),
-        pytest.param({"refresh": 86400, "absolute": 3600, "access": 900}, 3630, id="absolute"),
-        pytest.param({"refresh": 60, "absolute": 86400, "access": 900}, 930, id="access"),
+        pytest.param((3600, 86400, 900, 60), 3630, id="refresh"),
+        pytest.param((86400, 3600, 900, 60), 3630, id="absolute"),
+        pytest.param((60, 86400, 900, 60), 930, id="access"),
+        pytest.param((60, 86400, 900, 3600), 3630, id="program"),
     ],
 )
 def test_the_longest_token_is_found(
-    settings: Settings, lifetimes: dict[str, int], seconds: int
+    settings: Settings, lifetimes: tuple[int, int, int, int], seconds: int
 ) -> None:
-    settings.ABSOLUTE_SECONDS = lifetimes["absolute"]
+    """R28: of the flow's own tokens, and of those that users make for programs."""
+    refresh, settings.ABSOLUTE_SECONDS, access, settings.PROGRAM_TOKEN_SECONDS = lifetimes
     settings.SIMPLE_JWT = {
         **settings.SIMPLE_JWT,
-        "REFRESH_TOKEN_LIFETIME": timedelta(seconds=lifetimes["refresh"]),
-        "ACCESS_TOKEN_LIFETIME": timedelta(seconds=lifetimes["access"]),
+        "REFRESH_TOKEN_LIFETIME": timedelta(seconds=refresh),
+        "ACCESS_TOKEN_LIFETIME": timedelta(seconds=access),
     }
     assert rotation.longest_token_seconds() == seconds
 
@@ -338,7 +340,7 @@ def test_a_key_is_dropped_whole_or_stays_retired(
     """A retired key that the manifest has forgotten would be taken for the next one."""
     rotation.prepare("ES256")
     rotation.rotate(force=True)
-    with later(days=8), monkeypatch.context() as broken:
+    with later(days=31), monkeypatch.context() as broken:
         broken.setattr(Path, "unlink", on_a_read_only_disk)
         with pytest.raises(PermissionError):
             rotation.retire()
@@ -354,7 +356,7 @@ def test_where_the_signing_file_is_gone_the_next_one_signs(client: Client, direc
     assert ring().signing.kid == retired
     following = make_key(directory, "ES256")
     assert ring().signing.source == following.name
-    with later(days=8):
+    with later(days=31):
         assert [key.kid for key in rotation.retire()] == [retired]
     assert states() == ["active"]
 
@@ -385,9 +387,9 @@ def test_a_key_of_the_environment_signs_and_the_files_verify(
     said, code = refusal("rotate")
     assert code == 1
     assert "which this command does not own" in said
-    with later(days=6):
+    with later(days=29):
         assert refusal("retire")[1] == TOO_EARLY
-    with later(days=8):
+    with later(days=31):
         assert [key.source for key in rotation.retire()] == ["1.pem"]
     assert states() == ["active"]
 
@@ -414,7 +416,7 @@ def test_a_key_of_the_environment_is_renewed_as_the_docs_tell(
     assert states() == ["active", "retired"]
     assert ring() is ring(), "read once, and not on every request"
     assert refusal("retire")[1] == TOO_EARLY
-    with later(days=8):
+    with later(days=31):
         assert [key.source for key in rotation.retire()] == ["2.pem"]
     assert states() == ["active"]
 

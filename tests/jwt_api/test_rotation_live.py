@@ -39,6 +39,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
         "JWKS_MAX_AGE_SECONDS": str(MAX_AGE),
         "ACCESS_SECONDS": str(LIFETIME),
         "REFRESH_IDLE_SECONDS": str(LIFETIME),
+        "PROGRAM_TOKEN_SECONDS": str(LIFETIME),
         "LEEWAY_SECONDS": str(LEEWAY),
     }
     folder = tmp_path_factory.mktemp("rotation")
@@ -137,6 +138,7 @@ def operator(site: Deployment, settings: Settings) -> Deployment:
     """
     settings.JWT_KEYS_DIR = Path(site.environment["VAR_DIR"]) / "jwt-keys"
     settings.JWKS_MAX_AGE_SECONDS = MAX_AGE
+    settings.PROGRAM_TOKEN_SECONDS = LIFETIME
     lifetime, leeway = timedelta(seconds=LIFETIME), timedelta(seconds=LEEWAY)
     settings.SIMPLE_JWT = {
         **settings.SIMPLE_JWT,

@@ -316,7 +316,7 @@ class Column {
     const effect = device.ends_within > 0 ? `within ${span(device.ends_within)}` : "at once";
     const seen = new Date(device.last_seen).toLocaleTimeString();
     const button = el("button", { type: "button" }, "End");
-    button.setAttribute("aria-label", `End ${title} on ${device.user_agent}, last seen ${seen}`);
+    button.setAttribute("aria-label", `End ${title} on ${device.name || device.user_agent}, last seen ${seen}`);
     const row = el(
       "li",
       { data: { flow: device.flow, device: device.id } },
@@ -324,7 +324,7 @@ class Column {
       el(
         "p",
         {},
-        device.user_agent,
+        device.name || device.user_agent,
         device.current ? el("span", { className: "badge" }, "this one") : null,
         el("span", { className: "hint" }, ` last seen ${seen} · ending it takes effect ${effect}`),
       ),

@@ -1,8 +1,10 @@
 """How does one see all of it at once? This command sets everything up, says what, and serves."""
 
 import os
+import shlex
 import signal
 import socket
+import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -151,9 +153,27 @@ def introduction(url: str, redis: redis_facts.RedisFacts) -> str:
         "[bold]Look at[/bold]",
         *pages,
         "",
+        "[bold]Start beside it[/bold], in another terminal: notes for tokens of programs, by a",
+        "service that has only the public keys (make a token at /jwt/devices/)",
+        f"  {verifier_command(url)}",
+        "",
         "Ctrl-C stops everything. The lab and these passwords are for this machine only.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def verifier_command(url: str) -> str:
+    """What starts the service that verifies on its own, with all that it has to know."""
+    python = Path(sys.executable)
+    inside = python.is_relative_to(settings.BASE_DIR)
+    told = {
+        "jwks": f"{url}/.well-known/jwks.json",
+        "issuer": settings.SIMPLE_JWT["ISSUER"],
+        "audience": settings.JWT_PROGRAM_AUDIENCE,
+    }
+    options = " ".join(f"--{name}={shlex.quote(value)}" for name, value in told.items())
+    program = python.relative_to(settings.BASE_DIR) if inside else python
+    return f"{program} -m jwt_api.verifier {options}"
 
 
 def database() -> str:

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('jwt_api', '0003_token_by_expiry'),
+        ('jwt_api', '0004_program_token'),
     ]
 
     operations = [
