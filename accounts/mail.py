@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import EmailMessage, get_connection
 from django.http import HttpRequest
 from django.template.loader import render_to_string
@@ -51,12 +52,12 @@ def message(name: str, to: str, context: dict[str, Any]) -> EmailMessage:
 
 def send(*messages: EmailMessage) -> None:
     """Send them all over one connection, or raise `MailUnavailable`."""
-    if settings.EMAIL_FILE_PATH:
-        # Threat: whoever else reads the file has the link.
-        Path(settings.EMAIL_FILE_PATH).mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
+        if settings.EMAIL_FILE_PATH:
+            # Threat: whoever else reads the file has the link.
+            Path(settings.EMAIL_FILE_PATH).mkdir(mode=0o700, parents=True, exist_ok=True)
         get_connection().send_messages(messages)
-    except (SMTPException, OSError) as error:
+    except (SMTPException, OSError, ImproperlyConfigured) as error:
         raise MailUnavailable(f"mail: {type(error).__name__}") from error
 
 
@@ -65,4 +66,5 @@ def send_notice(notice: EmailMessage) -> None:
     try:
         send(notice)
     except MailUnavailable as error:
-        security_log.note("notice_not_sent", cause=error.log_reason)
+        # By its type alone: the error's own text may quote the server, or the address.
+        security_log.problem("mail_not_sent", cause=error.log_reason)

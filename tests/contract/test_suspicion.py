@@ -295,7 +295,7 @@ def test_a_mail_that_cannot_be_sent_breaks_no_login(
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
     with reading() as log:
         assert_logged_in(enter(ada))
-    assert log.only("mail_not_sent")["cause"] == "ConnectionRefusedError"
+    assert log.only("mail_not_sent")["cause"] == "mail: ConnectionRefusedError"
 
 
 # --- a refresh token that comes twice -----------------------------------------------------------
