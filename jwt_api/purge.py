@@ -35,10 +35,9 @@ def purge(*, batch: int, dry_run: bool = False) -> Iterator[Counter[str]]:
         yield _count(cutoff)
         return
     yield from _purge_orphans(cutoff, batch)
-    yield from delete_oldest_first(
-        expired_programs(cutoff), "expires", _delete_programs, batch=batch
-    )
     yield from delete_oldest_first(expired_tokens(cutoff), "expires_at", _delete, batch=batch)
+    programs = expired_programs(cutoff)
+    yield from delete_oldest_first(programs, "expires", _delete_programs, batch=batch)
 
 
 def orphans(cutoff: datetime) -> QuerySet[TokenFamily]:
