@@ -628,9 +628,9 @@ DEFENCES = (
     ),
     Defence(
         "suspicion: a mail that cannot be sent is an operator's line",
-        "accounts/suspicion/notify.py",
-        "except (OSError, ValueError, DatabaseError, ImproperlyConfigured) as error:",
-        "except DatabaseError as error:",
+        "accounts/mail.py",
+        '        security_log.problem("mail_not_sent", cause=error.log_reason)',
+        "        pass",
         "tests/accounts/test_suspicion.py -k mail",
     ),
     Defence(
