@@ -5,7 +5,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.steps import TITLES, log_in_by_form
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.thorough, pytest.mark.browser]
 
 
 def test_me_is_changed_by_hand(page: Page, site: str, key: str) -> None:

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.steps import TITLES, client, column, log_in_at_home, press, settled, state
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.thorough, pytest.mark.browser]
 
 # Looks through everything that a script of the origin can read, and takes what is there.
 LOOT = """async () => ({

@@ -187,6 +187,7 @@ def latin1(headers: dict[str, str]) -> httpx.Headers:
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.once
 @pytest.mark.inside("clients and servers on the way refuse such headers")
 @pytest.mark.parametrize("headers", QUICK.values(), ids=QUICK)
@@ -264,6 +265,7 @@ def test_basic_opens_no_door(  # R73, A55
             assert "set-cookie" not in basic.headers or "csrf" in basic.headers["set-cookie"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "origin",
     ["https://mallory.example", "null", "https://127.0.0.1.mallory.example", "*", "{site}"],
@@ -320,6 +322,7 @@ def test_a_device_of_nonsense_is_not_found(enter: Enter, ada: Person, segment: s
     assert {entry["id"] for entry in client.devices()} == before
 
 
+@pytest.mark.thorough
 @pytest.mark.once
 @pytest.mark.parametrize("segment", SEGMENTS.values(), ids=SEGMENTS)
 def test_an_address_of_nonsense_is_not_found(enter: Enter, ada: Person, segment: str) -> None:
@@ -329,6 +332,7 @@ def test_an_address_of_nonsense_is_not_found(enter: Enter, ada: Person, segment:
     assert client.refresh()
 
 
+@pytest.mark.thorough
 @pytest.mark.once
 @pytest.mark.parametrize("segment", SEGMENTS.values(), ids=SEGMENTS)
 def test_a_query_of_nonsense_is_answered_calmly(enter: Enter, ada: Person, segment: str) -> None:
@@ -401,6 +405,7 @@ def test_a_body_of_nonsense_reaches_no_call(
     assert (client.me(), client.whoami()["device"], secret_of(client)) == (me, device, secret)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("content_type", "body", "statuses"), BODIES.values(), ids=BODIES)
 def test_a_page_takes_no_body_of_nonsense(
     enter: Enter, ada: Person, content_type: str, body: bytes, statuses: set[int]
@@ -427,6 +432,7 @@ FIELDS = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.inside("it would use up the login limits")
 @pytest.mark.parametrize("value", FIELDS.values(), ids=FIELDS)
 @pytest.mark.parametrize("name", ["username", "password", "display_name", "new_password", "device"])

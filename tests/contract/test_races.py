@@ -438,6 +438,10 @@ OTHER_WAYS = {
     "password set in the admin",
 }
 """Ways to the same end as another one's; raced less often."""
+EVERY_ENDING = [
+    pytest.param(ending, marks=[pytest.mark.thorough] if ending in OTHER_WAYS else [])
+    for ending in ENDINGS
+]
 
 
 @pytest.fixture
@@ -453,7 +457,7 @@ def set_stage(enter: Enter, visit: Visit, ada: Person) -> Callable[[], Stage]:
     return set_stage
 
 
-@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("ending", EVERY_ENDING)
 def test_the_grace_is_not_for_what_was_ended(
     set_stage: Callable[[], Stage], visit: Visit, flow: str, atomic_requests: bool, ending: str
 ) -> None:
@@ -518,7 +522,7 @@ def assert_dead(client: FlowClient, *, state_ended: bool) -> None:
         assert client.send("GET", "me/").status_code == 401
 
 
-@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("ending", EVERY_ENDING)
 def test_an_ending_racing_logins_and_refreshes(
     set_stage: Callable[[], Stage],
     states: States,

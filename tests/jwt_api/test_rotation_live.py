@@ -29,7 +29,7 @@ from tests.deployment import Deployment, deployed
 from tests.jwt_api.forging import Forge
 from tests.softhsm import PIN, make_token, module
 
-pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.thorough, pytest.mark.slow, pytest.mark.once, pytest.mark.timeout(300)]
 
 # Lives that are over within seconds, so that a rotation is.
 MAX_AGE, LIFETIME, LEEWAY = 2, 3, 1

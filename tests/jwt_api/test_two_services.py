@@ -28,7 +28,13 @@ from tests.jwt_api.forging import Forge
 from tests.jwt_api.issuer import jwk_of
 from tests.outages import PrivateRedis, needs_redis_server
 
-pytestmark = [pytest.mark.once, pytest.mark.slow, pytest.mark.timeout(300), needs_redis_server]
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.once,
+    pytest.mark.slow,
+    pytest.mark.timeout(300),
+    needs_redis_server,
+]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CLIENT = ("notes", "a-secret-of-the-notes-service-0123456789")

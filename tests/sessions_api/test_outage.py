@@ -33,7 +33,7 @@ from tests.outages import (
     private_redis,
 )
 
-pytestmark = [pytest.mark.django_db, needs_redis_server]
+pytestmark = [pytest.mark.django_db, pytest.mark.once, needs_redis_server]
 
 
 @pytest.fixture
