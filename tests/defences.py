@@ -895,6 +895,13 @@ DEFENCES = (
         "tests/contract/test_live.py -k waitress",
     ),
     Defence(
+        "keys: every key can be named to the command that distrusts it",
+        "jwt_api/management/commands/keys.py",
+        'prefix_chars="+",',
+        "",
+        "tests/jwt_api/test_rotation.py -k begins_like",
+    ),
+    Defence(
         "the purge waits for nobody",
         "accounts/purge.py",
         "select_for_update(skip_locked=True)",

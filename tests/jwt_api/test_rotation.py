@@ -280,6 +280,22 @@ call_command("keys", "distrust", sys.argv[2])
 """
 
 
+def test_a_key_whose_name_begins_like_an_option_can_be_distrusted(
+    directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One in 64 does, and an emergency is no time to learn of `--`."""
+    directory.mkdir(mode=0o700)
+    path = directory / "1.pem"
+    while True:
+        path.unlink(missing_ok=True)
+        path.write_text(new_private_key("ES256"))
+        path.chmod(0o600)
+        if (stolen := ring().signing.kid).startswith("-"):
+            break
+    assert f"{stolen} is distrusted" in keys("distrust", stolen, capsys=capsys)
+    assert stolen not in ring().keys
+
+
 def test_the_next_key_takes_over_from_a_distrusted_one(client: Client) -> None:
     """R29: published already, it is known to most verifiers."""
     following = rotation.prepare("ES256").kid

@@ -41,7 +41,13 @@ class Command(BaseCommand):
             "--force", action="store_true", help="even while verifiers may not know it yet"
         )
         steps.add_parser("retire", help="drop the keys whose last token is over")
-        distrust = steps.add_parser("distrust", help="a key was stolen: believe it no more")
+        # Surprise: one kid in 64 begins with "-", and argparse would take it for an option.
+        distrust = steps.add_parser(
+            "distrust",
+            help="a key was stolen: believe it no more",
+            prefix_chars="+",
+            add_help=False,
+        )
         distrust.add_argument("kid", help="as `keys list` shows it")
 
     def handle(self, *, step: str, **options: Any) -> None:
