@@ -4,6 +4,7 @@
 and must not use it up. What the button does stands in `accounts.by_mail`.
 """
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 from django import forms
@@ -25,7 +26,7 @@ from accounts.models import User
 from accounts.pages import PRIVATE, FlowPage
 
 
-class AskPage(FlowPage):
+class AskPage(FlowPage, ABC):
     """Asks for an address and sends a mail there. The answer is the same for every address."""
 
     def get_template_names(self) -> list[str]:
@@ -34,9 +35,9 @@ class AskPage(FlowPage):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(**{"form": AddressForm(), **kwargs})
 
+    @abstractmethod
     def ask(self, address: str) -> None:
         """Send the mail of this page."""
-        raise NotImplementedError
 
     def post(self, request: HttpRequest) -> HttpResponseBase:
         form = AddressForm(request.POST)
@@ -68,7 +69,7 @@ class ResetPage(AskPage):
 
 
 @method_decorator(PRIVATE, name="dispatch")
-class LinkPage(FlowPage):
+class LinkPage(FlowPage, ABC):
     """What stands behind a link: `?token=…` at `GET`, and in the form at `POST`."""
 
     purpose: str
@@ -135,9 +136,9 @@ class LinkPage(FlowPage):
     def form(self, user: User, values: Any = None) -> forms.Form:
         return forms.Form(values)
 
+    @abstractmethod
     def use(self, link: Link, user: User, values: dict[str, Any]) -> HttpResponseBase:
         """Do what the link is for."""
-        raise NotImplementedError
 
 
 class SignupLinkPage(LinkPage):

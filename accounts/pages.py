@@ -175,6 +175,12 @@ class FlowPage(TemplateView):
     ) -> HttpResponse:
         """The page with its form as it was filled in, and why no mail was sent."""
         errors.log(self.request, refusal)
+        return self.put_off(refusal, form, called=called)
+
+    def put_off(
+        self, refusal: errors.ContractError, form: forms.Form, *, called: str = "form"
+    ) -> HttpResponse:
+        """The page with its form as it was filled in, and how long to wait with it."""
         form.add_error(None, str(refusal.detail))
         response = self.render_to_response(
             self.get_context_data(**{called: form}), status=refusal.status_code
@@ -207,10 +213,7 @@ class LoginPage(FlowPage):
         try:
             user = lifecycle.prove_password(request, flow=self.flow.key, **form.cleaned_data)
         except errors.Throttled as refusal:
-            form.add_error(None, str(refusal.detail))
-            response = self.again(form, status=refusal.status_code)
-            response["Retry-After"] = str(refusal.wait)
-            return response
+            return self.put_off(refusal, form)
         if user is None:
             form.add_error(None, errors.BadLogin.default_detail)
             return self.again(form)
@@ -225,8 +228,8 @@ class LoginPage(FlowPage):
         remember_device(response, user.username)
         return response
 
-    def again(self, form: LoginForm, status: int = 200) -> HttpResponse:
-        return self.render_to_response(self.get_context_data(form=form), status=status)
+    def again(self, form: LoginForm) -> HttpResponse:
+        return self.render_to_response(self.get_context_data(form=form))
 
     def destination(self) -> str:
         """The page that was asked for, or the profile.

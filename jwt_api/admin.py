@@ -1,3 +1,6 @@
+from collections.abc import Callable
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -15,6 +18,23 @@ admin.site.unregister(OutstandingToken)
 admin.site.unregister(BlacklistedToken)
 
 
+def end_each(request: HttpRequest, devices: QuerySet[Any], end: Callable[[Any], bool]) -> int:
+    """End devices one by one, record each, and say how many there were that were not over yet."""
+    ended = 0
+    for row in list(devices):
+        if end(row):
+            ended += 1
+            record(
+                AuthEvent.Kind.REVOKE,
+                request,
+                flow="jwt",
+                user_id=row.user_id,
+                device=row.pk,
+                detail=f"by {request.user.get_username()} in the admin",
+            )
+    return ended
+
+
 @admin.register(TokenFamily)
 class TokenFamilyAdmin(ReadOnlyAdmin):
     list_display = ("id", "user", "generation", "last_used", "user_agent", "ip", "ended_because")
@@ -28,18 +48,9 @@ class TokenFamilyAdmin(ReadOnlyAdmin):
 
     @admin.action(description="End the selected token families", permissions=["end"])
     def end_families(self, request: HttpRequest, queryset: QuerySet[TokenFamily]) -> None:
-        ended = 0
-        for family in queryset:
-            if store.end_family(family.pk, TokenFamily.Ended.REVOKED):
-                ended += 1
-                record(
-                    AuthEvent.Kind.REVOKE,
-                    request,
-                    flow="jwt",
-                    user_id=family.user_id,
-                    device=family.pk,
-                    detail=f"by {request.user.get_username()} in the admin",
-                )
+        ended = end_each(
+            request, queryset, lambda row: store.end_family(row.pk, TokenFamily.Ended.REVOKED)
+        )
         self.message_user(request, f"Ended {ended} token families.")
 
 
@@ -55,18 +66,7 @@ class ProgramTokenAdmin(ReadOnlyAdmin):
 
     @admin.action(description="End the selected tokens of programs", permissions=["end"])
     def end_tokens(self, request: HttpRequest, queryset: QuerySet[ProgramToken]) -> None:
-        ended = 0
-        for token in list(queryset):
-            if programs.end(token.user_id, token.pk):
-                ended += 1
-                record(
-                    AuthEvent.Kind.REVOKE,
-                    request,
-                    flow="jwt",
-                    user_id=token.user_id,
-                    device=token.pk,
-                    detail=f"by {request.user.get_username()} in the admin",
-                )
+        ended = end_each(request, queryset, lambda row: programs.end(row.user_id, row.pk))
         self.message_user(request, f"Ended {ended} tokens of programs.")
 
 

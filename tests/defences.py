@@ -263,7 +263,7 @@ DEFENCES = (
     ),
     Defence(
         "a token has one text",
-        "jwt_api/tokens.py",
+        "accounts/jws.py",
         " or TOKEN_TEXT.fullmatch(text) is None:",
         ":",
         "tests/jwt_api/test_tokens.py",
@@ -764,7 +764,7 @@ DEFENCES = (
     Defence(
         "login: a page says how long to wait",
         "accounts/pages.py",
-        '            response["Retry-After"] = str(refusal.wait)\n',
+        '        response["Retry-After"] = str(refusal.wait)\n',
         "",
         "tests/accounts/test_login_doors.py -k how_long",
     ),

@@ -112,7 +112,7 @@ class Column {
     } finally {
       this.setBusy(false);
     }
-    if (this.behind) await this.catchUp();
+    if (this.behind) return this.catchUp();
     this.showHoldings();
     await this.showRemembered();
   }
