@@ -16,7 +16,7 @@ import sqlite3
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import django
 import pytest
@@ -26,6 +26,9 @@ from authdemo import embedded_redis, redis_facts
 from authdemo.browser import find_browser
 from authdemo.file_lock import lock, open_lock
 from tests.postgres_server import start_postgres
+
+if TYPE_CHECKING:
+    from accounts.models import User
 
 # Here, because tests outside of the contract suite import them as well, and may come first.
 pytest.register_assert_rewrite("tests.contract.answers", "tests.contract.costs")
@@ -225,3 +228,27 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
         "executable_path": str(find_browser()),
         "args": [*BROWSER_FLAGS, *sandbox],
     }
+
+
+# --- who takes part, where no suite has people of its own -----------------------------------
+
+
+@pytest.fixture
+def ada(db: None) -> "User":
+    from tests.accounts.people import make
+
+    return make("ada")
+
+
+@pytest.fixture
+def grace(db: None) -> "User":
+    from tests.accounts.people import make
+
+    return make("grace")
+
+
+@pytest.fixture
+def mallory(db: None) -> "User":
+    from tests.accounts.people import make
+
+    return make("mallory")

@@ -11,20 +11,6 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def ada(db: None) -> User:
-    from tests.accounts.people import make
-
-    return make("ada")
-
-
-@pytest.fixture
-def grace(db: None) -> User:
-    from tests.accounts.people import make
-
-    return make("grace")
-
-
-@pytest.fixture
 def admin(db: None) -> User:
     from tests.accounts.people import make
 

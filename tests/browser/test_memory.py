@@ -31,6 +31,15 @@ READABLE = """async () => ({
 NOTHING: dict[str, Any] = {"local": [], "session": [], "databases": [], "caches": [], "cookies": ""}
 
 
+def two_tabs(context: BrowserContext, site: str, key: str) -> list[Page]:
+    """The home page twice: ada logs in in the first tab, and the second finds her login."""
+    tabs = [context.new_page(), context.new_page()]
+    log_in_at_home(tabs[0], site, key)
+    tabs[1].goto(site)
+    settled(column(tabs[1], key))
+    return tabs
+
+
 def refreshes(pages: list[Page]) -> list[Request]:
     """A list that fills with every refresh that these pages send from now on."""
     seen: list[Request] = []
@@ -111,10 +120,7 @@ def test_ten_calls_that_meet_an_expired_token_cause_one_refresh(page: Page, site
 def test_two_tabs_that_meet_an_expired_token_stay_logged_in(
     context: BrowserContext, site: str
 ) -> None:
-    tabs = [context.new_page(), context.new_page()]
-    log_in_at_home(tabs[0], site, "jwt")
-    tabs[1].goto(site)
-    settled(column(tabs[1], "jwt"))
+    tabs = two_tabs(context, site, "jwt")
     for tab in tabs:
         expire(tab)
     seen = refreshes(tabs)
@@ -126,10 +132,7 @@ def test_two_tabs_that_meet_an_expired_token_stay_logged_in(
 
 
 def test_two_tabs_that_refresh_at_once_stay_logged_in(context: BrowserContext, site: str) -> None:
-    tabs = [context.new_page(), context.new_page()]
-    log_in_at_home(tabs[0], site, "jwt")
-    tabs[1].goto(site)
-    settled(column(tabs[1], "jwt"))
+    tabs = two_tabs(context, site, "jwt")
     for _ in range(5):
         for tab in tabs:
             client(tab, "jwt", "window.answer = flow.refresh()")
@@ -143,10 +146,7 @@ def test_a_login_as_somebody_else_is_seen_in_the_other_tab(
     context: BrowserContext, site: str, key: str
 ) -> None:
     User.objects.create_user("grace", password=PASSWORD)
-    tabs = [context.new_page(), context.new_page()]
-    log_in_at_home(tabs[0], site, key)
-    tabs[1].goto(site)
-    settled(column(tabs[1], key))
+    tabs = two_tabs(context, site, key)
     client(tabs[1], key, f"await flow.login('grace', '{PASSWORD}')")
     expect(state(column(tabs[0], key))).to_have_text("Logged in as grace")
 
@@ -155,10 +155,7 @@ def test_what_another_tab_tells_a_busy_column_is_not_lost(
     context: BrowserContext, site: str, key: str
 ) -> None:
     User.objects.create_user("grace", password=PASSWORD)
-    tabs = [context.new_page(), context.new_page()]
-    log_in_at_home(tabs[0], site, key)
-    tabs[1].goto(site)
-    settled(column(tabs[1], key))
+    tabs = two_tabs(context, site, key)
     settled(column(tabs[0], key))
     held: list[Route] = []
     tabs[0].route(f"**/api/{key}/whoami/", lambda route: held.append(route))

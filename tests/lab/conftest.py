@@ -1,29 +1,11 @@
-"""Who is in the lab? (Nothing is imported at the top: see `tests/sessions_api/conftest.py`.)"""
+"""When is the lab there? (Nothing is imported at the top: see `tests/sessions_api/conftest.py`.)"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import pytest
 from pytest_django import Settings
-
-if TYPE_CHECKING:
-    from accounts.models import User
-
-
-@pytest.fixture
-def ada(db: None) -> User:
-    from tests.accounts.people import make
-
-    return make("ada")
-
-
-@pytest.fixture
-def mallory(db: None) -> User:
-    from tests.accounts.people import make
-
-    return make("mallory")
 
 
 @pytest.fixture

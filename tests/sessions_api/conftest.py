@@ -24,20 +24,6 @@ def redis() -> Any:
 
 
 @pytest.fixture
-def ada(db: None) -> User:
-    from tests.accounts.people import make
-
-    return make("ada")
-
-
-@pytest.fixture
-def mallory(db: None) -> User:
-    from tests.accounts.people import make
-
-    return make("mallory")
-
-
-@pytest.fixture
 def start() -> Callable[..., SessionStore]:
     """Log a user in without HTTP: the session that a login would leave in Redis."""
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
