@@ -31,6 +31,7 @@ import time
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -240,11 +241,9 @@ class Copies(Mirror):
     def known(self, names: Sequence[str]) -> list[bytes | None] | None:
         found = super().known(names)
         if found is not None:
-            for name in names:
-                try:
+            with suppress(KeyError):  # announced in this moment
+                for name in names:
                     self._state.entries.move_to_end(name)
-                except KeyError:  # announced in this moment
-                    pass
         return found
 
     def _ask(self, names: Sequence[str]) -> list[bytes | None]:
