@@ -482,7 +482,7 @@ DEFENCES = (
     Defence(
         "a session compares the epoch",
         "sessions_api/engine.py",
-        " or not snapshot.admits(record):",
+        " or not snapshot.admits(record.epoch):",
         ":",
         "tests/sessions_api/test_races.py tests/sessions_api/test_snapshot.py",
     ),
