@@ -61,6 +61,8 @@ MOST_DEVICES = 50
 SNAPSHOT_SECONDS = 300
 REMEMBER_ENDED_SECONDS = 86400
 MOST_SUCCESSORS = 8
+MOST_EXPIRED = 200  # entries of the index that only tell "expired" from "never known"
+MOST_TRIMMED = 1000
 MOST_MIRRORED = 100_000
 
 mirror = InThisProcess(Copies, "session:", "user:", most=MOST_MIRRORED)
@@ -426,19 +428,25 @@ def _note_ended(pipe: Pipeline, user_id: int, digest: str, now: int) -> None:
 
 
 def _trim_index(user_id: int) -> None:
-    """Drop what expired long ago, and the longest unused session beyond `MOST_DEVICES`."""
-    index = index_name(user_id)
+    """Drop what expired long ago, and the longest unused session beyond `MOST_DEVICES`.
+
+    What has no more than the grace left is no device but the predecessor of one, and some other
+    tab's: it goes by itself.
+    """
+    index, now = index_name(user_id), int(time.time())
     with store_errors():
         pipe = redis().pipeline()
-        pipe.zremrangebyscore(index, "-inf", int(time.time()) - REMEMBER_ENDED_SECONDS)
-        pipe.zrange(index, 0, -MOST_DEVICES - 1)
-        surplus = [digest.decode() for digest in pipe.execute()[1]]
-        if not surplus:
+        pipe.zremrangebyscore(index, "-inf", now - REMEMBER_ENDED_SECONDS)
+        live = f"({now + settings.GRACE_SECONDS}"
+        pipe.zrevrangebyscore(index, "+inf", live, start=MOST_DEVICES, num=MOST_TRIMMED)
+        pipe.zrevrangebyscore(index, now - 1, "-inf", start=MOST_EXPIRED, num=MOST_TRIMMED)
+        _, surplus, expired = pipe.execute()
+        if not surplus and not expired:
             return
         pipe = redis().pipeline()
+        pipe.zrem(index, *surplus, *expired)
         for digest in surplus:
-            pipe.delete(session_key_name(user_id, digest))
-            pipe.zrem(index, digest)
-            _note_ended(pipe, user_id, digest, int(time.time()))
+            pipe.delete(session_key_name(user_id, digest.decode()))
+            _note_ended(pipe, user_id, digest.decode(), now)
         pipe.execute()
-    mirror.forget(session_key_name(user_id, digest) for digest in surplus)
+    mirror.forget(session_key_name(user_id, digest.decode()) for digest in surplus)

@@ -15,14 +15,14 @@ pytestmark = pytest.mark.inside("counts SQL statements and Redis commands")
 # SQL statements and Redis commands of each call, on SQLite and on PostgreSQL. MULTI and EXEC count.
 COSTS: dict[str, dict[str, tuple[int, int]]] = {
     "sessions": {
-        "login": (5, 30),
-        "refresh": (2, 22),
+        "login": (5, 31),
+        "refresh": (2, 23),
         "whoami": (0, 1),
         "me": (1, 1),
         "rename": (2, 1),
         "devices": (3, 3),
         "end-device": (2, 11),
-        "password": (12, 46),
+        "password": (12, 47),
         "logout": (1, 12),
         "logout-all": (8, 17),
     },
