@@ -1,8 +1,7 @@
 """How can a check cost no round trip and still hear of a revocation? Redis tells which keys change.
 
-A mirror holds copies of Redis keys in this process's memory. Redis (6 or newer) announces every
-change of a key under its prefixes: a write, a deletion, an expiry, whoever causes it
-(`CLIENT TRACKING ON BCAST`; RESP3). One thread listens to that, on a connection of its own.
+A mirror holds copies of Redis keys in this process's memory. One thread listens to what Redis
+announces about the keys under its prefixes (`accounts.announcements`).
 
 What holds, and how:
 
@@ -12,7 +11,9 @@ What holds, and how:
 - A mirror answers only while it is current: Redis has answered a PING that was sent less than
   `TRUST_SECONDS` ago, and what was announced before came before that answer. Otherwise, and as
   soon as the connection breaks, Redis itself is asked. So nothing is answered that has been
-  untrue for longer than `TRUST_SECONDS`, whatever becomes of Redis or the network.
+  untrue for longer than `TRUST_SECONDS`, whatever becomes of Redis, the network or this process.
+- Redis announces that a key has expired when it notices, which may be late. A copy has the key's
+  deadline, and goes by itself.
 - Nothing outlives its connection: with the next one the mirror begins empty.
 
 Where the server cannot do this (simulated Redis, a Cluster, an ACL that forbids it) the mirror
@@ -26,23 +27,20 @@ from __future__ import annotations
 import logging
 import math
 import os
+import re
 import threading
-import time
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from functools import partial
 
-from redis.cluster import RedisCluster
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import NoPermissionError, RedisError
+
+from accounts.announcements import Announcements, Redis, Unsupported, now
 
 logger = logging.getLogger("authdemo.mirror")
-
-# redis-py's annotations cover every protocol, sync and async at once, and help nobody here.
-Redis: TypeAlias = Any
-Connection: TypeAlias = Any
 
 HEARTBEAT_SECONDS = 0.5
 TRUST_SECONDS = 1.5
@@ -53,7 +51,7 @@ LOADED_AT_ONCE = 1000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entry:
-    """One copy, good until that moment of `time.monotonic`. A claim was never good."""
+    """One copy, good until that moment of `now`. A claim was never good."""
 
     value: bytes | None = None
     until: float = -math.inf
@@ -63,12 +61,19 @@ class State:
     """What was copied over one connection, and until when it is current unless Redis is heard.
 
     `is_whole`: every key under the prefixes is among the entries; what is not, does not exist.
+    `changed`: those whose entries are claims, in a mirror of all there is.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, told: Announcements | None = None) -> None:
+        self.told = told
         self.entries: OrderedDict[str, Entry] = OrderedDict()
         self.until = -math.inf
         self.is_whole = False
+        self.changed: set[str] = set()
+
+    def is_current(self, moment: float) -> bool:
+        """Whether all that Redis has announced until then is heard, as far as can be known."""
+        return moment < self.until and self.told is not None and not self.told.are_unheard()
 
 
 class Mirror(ABC):
@@ -78,7 +83,8 @@ class Mirror(ABC):
         self.client, self.prefixes, self.most = client, prefixes, most
         self._state = State()
         self._lock = threading.Lock()
-        self._is_stopped = False
+        self._stopped = threading.Event()
+        self._told: Announcements | None = None
         self._said = ""
 
     def start(self) -> None:
@@ -87,13 +93,18 @@ class Mirror(ABC):
 
     def stop(self) -> None:
         """Listen no more; from now on Redis is asked."""
-        self._is_stopped = True
+        self._stopped.set()
         self._state = State()
+
+    def abandon(self) -> None:
+        """Leave it to the parent, in a child that a fork has just made."""
+        if self._told is not None:
+            self._told.close_in_child()
 
     @property
     def is_current(self) -> bool:
         """Whether it answers without asking Redis, as far as it has copies."""
-        return time.monotonic() < self._state.until
+        return self._state.is_current(now())
 
     def get(self, names: Sequence[str]) -> list[bytes | None]:
         """What Redis holds under these names, as MGET says it; from memory where it can be.
@@ -106,13 +117,15 @@ class Mirror(ABC):
     def known(self, names: Sequence[str]) -> list[bytes | None] | None:
         """The same from memory alone; None where Redis has to be asked."""
         # One state from here on: an emptied one would make absent what is merely not known.
-        state, now = self._state, time.monotonic()
-        if now >= state.until:
+        state = self._state
+        entries = [state.entries.get(name) for name in names]
+        # Not before: this process may have stood still meanwhile.
+        moment = now()
+        if not state.is_current(moment):
             return None
         values: list[bytes | None] = []
-        for name in names:
-            entry = state.entries.get(name)
-            if entry is not None and now < entry.until:
+        for entry in entries:
+            if entry is not None and moment < entry.until:
                 values.append(entry.value)
             elif entry is None and state.is_whole:
                 values.append(None)
@@ -123,8 +136,9 @@ class Mirror(ABC):
     def forget(self, names: Iterable[str]) -> None:
         """Drop the copies of what this process has just changed, instead of waiting to be told."""
         with self._lock:
+            state = self._state
             for name in names:
-                self._drop(self._state, name)
+                self._drop(state, name)
 
     @abstractmethod
     def _ask(self, names: Sequence[str]) -> list[bytes | None]:
@@ -136,14 +150,13 @@ class Mirror(ABC):
 
     def _fetch(self, names: Sequence[str]) -> tuple[list[bytes | None], list[Entry | None]]:
         """The values, and what may be kept of each: None for what Redis does not have."""
-        before = time.monotonic()
+        before = now()
         pipe = self.client.pipeline(transaction=False)
         pipe.mget(names)
         for name in names:
             pipe.pttl(name)
         values, *lives = pipe.execute()
         entries = [
-            # A key that expires is announced when Redis notices, which may be later.
             Entry(value, before + life / 1000 if life >= 0 else math.inf)
             if value is not None and life != -2
             else None
@@ -163,64 +176,48 @@ class Mirror(ABC):
     # --- the thread ------------------------------------------------------------------------
 
     def _run(self) -> None:
-        while not self._is_stopped:
+        pause = 0.0
+        while not self._stopped.wait(pause):
             pause = RECONNECT_SECONDS
-            connection = None
             try:
-                connection = listening_connection(self.client)
-                self._listen(connection)
-            except (ResponseError, Unsupported) as error:
-                self._say(f"Redis cannot announce changes and is asked each time ({error})")
+                with closing(Announcements(self.client, self.prefixes)) as self._told:
+                    self._listen(self._told)
+            except (Unsupported, NoPermissionError) as error:
+                self._say(f"Redis is asked each time: {error}")
                 pause = UNSUPPORTED_SECONDS
             except (RedisError, OSError) as error:
-                self._say(f"not connected ({type(error).__name__}); Redis is asked")
+                self._say(f"Redis is asked until it is heard again: {type(error).__name__}")
+            except Exception:
+                # Nobody else would notice, and requests would be slow for ever.
+                logger.exception("mirror of %s: Redis is asked", ", ".join(self.prefixes))
+                pause = UNSUPPORTED_SECONDS
             finally:
                 self._state = State()
-                if connection is not None:
-                    connection.disconnect()
-            time.sleep(pause)
 
-    def _listen(self, connection: Connection) -> None:
-        """Follow what Redis announces. Returns when all keys were deleted, or at `stop`."""
-        connection.connect()
-        connection._parser.set_invalidation_push_handler(self._announced)
-        prefixes = [word for prefix in self.prefixes for word in ("PREFIX", prefix)]
-        connection.send_command("CLIENT", "TRACKING", "ON", "BCAST", *prefixes)
-        self._wait_for(b"OK", connection)
+    def _listen(self, told: Announcements) -> None:
+        """Follow what Redis announces, until `stop`."""
         # From here on every change is announced, so that from here on copies can be made.
-        self._state = state = State()
+        self._state = state = State(told)
         self._load(state)
-        while self._state is state and not self._is_stopped:
-            sent = time.monotonic()
-            connection.send_command("PING")
-            self._wait_for(b"PONG", connection)
-            self._reload(state)
-            state.until = sent + TRUST_SECONDS
-            self._say("in use")
-            self._hear(state, connection, until=sent + HEARTBEAT_SECONDS)
-
-    def _wait_for(self, answer: bytes, connection: Connection) -> None:
-        """Hear what is announced before the answer; raises the error that is the answer."""
-        while connection.read_response(push_request=True, timeout=TRUST_SECONDS) != answer:
-            pass
-
-    def _hear(self, state: State, connection: Connection, *, until: float) -> None:
-        while self._state is state and (left := until - time.monotonic()) > 0:
-            if not connection.can_read(left):
-                return
-            connection.read_response(push_request=True, timeout=TRUST_SECONDS)
-            if not connection.can_read(0):
+        while not self._stopped.is_set():
+            told.ask()
+            heartbeat = now() + HEARTBEAT_SECONDS
+            while told.wait(heartbeat):
+                told.hear(partial(self._hear, state), heartbeat)
+                state.until = told.heard_until + TRUST_SECONDS
                 self._reload(state)
+                if self.is_current:
+                    self._say("in use")
+            self._reload(state)
 
-    def _announced(self, message: list[Any]) -> None:
-        names = message[1]
-        if names is None:  # FLUSHDB and FLUSHALL name nothing
-            self._state = State()
-            return
-        self.forget(name.decode(errors="replace") for name in names)
+    def _hear(self, state: State, names: list[str]) -> None:
+        with self._lock:
+            for name in names:
+                self._drop(state, name)
 
     def _load(self, state: State) -> None:
-        """Copy what must be known from the beginning."""
+        """Copy what must be known from the beginning; at least, see that it may be copied."""
+        self._fetch(self.prefixes[:1])
 
     def _reload(self, state: State) -> None:
         """Copy again what was announced."""
@@ -248,18 +245,19 @@ class Copies(Mirror):
 
     def _ask(self, names: Sequence[str]) -> list[bytes | None]:
         state = self._state
-        if time.monotonic() >= state.until:
+        if now() >= state.until:  # it would fill with what nobody may use
             return self.client.mget(names)
-        claims = {name: Entry() for name in names}
         entries: Sequence[Entry | None] = [None] * len(names)
         with self._lock:
-            state.entries.update(claims)
+            # Whoever asks meanwhile shares the claim. With one for each, those who ask for the
+            # same name in turn would take it from one another, and no answer were ever kept.
+            claims = [state.entries.setdefault(name, Entry()) for name in names]
         try:
             values, entries = self._fetch(names)
         finally:
             with self._lock:
-                for name, entry in zip(names, entries, strict=True):
-                    self._store(state, name, claims[name], entry)
+                for name, claim, entry in zip(names, claims, entries, strict=True):
+                    self._store(state, name, claim, entry)
                 while len(state.entries) > self.most:
                     state.entries.popitem(last=False)
         return values
@@ -275,58 +273,40 @@ class Whole(Mirror):
     stops being one, says so, and Redis is asked.
     """
 
-    def __init__(self, client: Redis, prefixes: Sequence[str], most: int) -> None:
-        super().__init__(client, prefixes, most)
-        self._changed: set[str] = set()
-
     def _ask(self, names: Sequence[str]) -> list[bytes | None]:
         return self.client.mget(names)
 
     def _drop(self, state: State, name: str) -> None:
-        # Not just taken out, which would mean that it does not exist.
-        state.entries[name] = Entry()
-        self._changed.add(name)
+        if state.is_whole:
+            # Not just taken out, which would mean that it does not exist.
+            state.entries[name] = Entry()
+            state.changed.add(name)
+
+    def _hear(self, state: State, names: list[str]) -> None:
+        super()._hear(state, names)
+        if len(state.entries) > self.most:
+            raise Unsupported(f"more than {self.most} keys")
 
     def _load(self, state: State) -> None:
-        self._changed.clear()
         state.is_whole = True
-        names = (
-            name.decode(errors="replace")
-            for prefix in self.prefixes
-            for name in self.client.scan_iter(match=f"{prefix}*", count=LOADED_AT_ONCE)
-        )
-        for name in names:
-            with self._lock:
-                self._drop(state, name)
-            if len(self._changed) >= LOADED_AT_ONCE:
-                self._reload(state)
+        for prefix in self.prefixes:
+            pattern = re.sub(r"([*?\[\]\\])", r"\\\1", prefix) + "*"
+            for name in self.client.scan_iter(match=pattern, count=LOADED_AT_ONCE):
+                self._hear(state, [name.decode(errors="replace")])
+                if len(state.changed) >= LOADED_AT_ONCE:
+                    self._reload(state)
         self._reload(state)
 
     def _reload(self, state: State) -> None:
-        while self._changed and state.is_whole:
+        with self._lock:
+            claims = [(name, state.entries[name]) for name in state.changed]
+            state.changed.clear()
+        while claims:
+            some, claims = claims[:LOADED_AT_ONCE], claims[LOADED_AT_ONCE:]
+            entries = self._fetch([name for name, _ in some])[1]
             with self._lock:
-                names = list(self._changed)[:LOADED_AT_ONCE]
-                self._changed.difference_update(names)
-                claims = [state.entries[name] for name in names]
-            entries = self._fetch(names)[1]
-            with self._lock:
-                for name, claim, entry in zip(names, claims, entries, strict=True):
+                for (name, claim), entry in zip(some, entries, strict=True):
                     self._store(state, name, claim, entry)
-            if len(state.entries) > self.most:
-                state.is_whole = False
-                self._say(f"more than {self.most} keys; Redis is asked")
-
-
-class Unsupported(Exception):
-    """There is no single server to listen to."""
-
-
-def listening_connection(client: Redis) -> Connection:
-    """A connection like those that the client uses, in RESP3 and for one reader alone."""
-    if isinstance(client, RedisCluster):
-        raise Unsupported("a Cluster")
-    pool = client.connection_pool
-    return pool.connection_class(**{**pool.connection_kwargs, "protocol": 3})
 
 
 class InThisProcess:
@@ -338,27 +318,36 @@ class InThisProcess:
 
     def __init__(self, kind: type[Mirror], *prefixes: str, most: int) -> None:
         self._make: Callable[[Redis], Mirror] = lambda client: kind(client, prefixes, most)
-        self._begin_anew()
+        self._lock = threading.Lock()
+        self._mirror: Mirror | None = None
         os.register_at_fork(after_in_child=self._begin_anew)
 
     def _begin_anew(self) -> None:
+        if self._mirror is not None:
+            self._mirror.abandon()
         self._lock = threading.Lock()
-        self._mirror: Mirror | None = None
+        self._mirror = None
 
     def forget(self, names: Iterable[str]) -> None:
         """Drop copies, if there is a mirror that could have any."""
-        if self._mirror is not None:
-            self._mirror.forget(names)
+        if (mirror := self._mirror) is not None:
+            mirror.forget(names)
 
     def of(self, client: Redis) -> Mirror:
         mirror = self._mirror
-        if mirror is not None and mirror.client.connection_pool is client.connection_pool:
+        if mirror is not None and _asks_the_same(mirror.client, client):
             return mirror
         with self._lock:
             mirror = self._mirror
-            if mirror is None or mirror.client.connection_pool is not client.connection_pool:
+            if mirror is None or not _asks_the_same(mirror.client, client):
                 if mirror is not None:
                     mirror.stop()
                 mirror = self._mirror = self._make(client)
                 mirror.start()
             return mirror
+
+
+def _asks_the_same(one: Redis, other: Redis) -> bool:
+    return one is other or getattr(one, "connection_pool", one) is getattr(
+        other, "connection_pool", other
+    )
