@@ -1,1 +1,1 @@
-"""What does each way of staying logged in cost, on this machine? `manage.py benchmark` measures it."""
+"""What does staying logged in cost, each way, on this machine? `manage.py benchmark` says it."""
