@@ -221,9 +221,10 @@ def spaced(ticks: Sequence[tuple[float, str]]) -> list[tuple[str, str]]:
 
 
 def nice(value: float) -> float:
-    """The next 1, 2, 4, 6, 8 or 10 of its power of ten: an axis that ends on a round figure."""
+    """Where an axis ends, so that a quarter of it is a round figure."""
     power = 10.0 ** floor(log10(value)) if value > 0 else 1.0
-    return next((step * power for step in (1, 2, 4, 6, 8) if step * power >= value), 10 * power)
+    ends = (step * power for step in (1, 1.2, 1.6, 2, 2.4, 3.2, 4, 5, 6, 8))
+    return next((end for end in ends if end >= value), 10 * power)
 
 
 def percent(share: float) -> str:

@@ -9,6 +9,7 @@ from lab.benchmark import figures
 from lab.benchmark.rows import Row
 from lab.benchmark.subjects import place
 
+ONCE = "Some of it was measured once, so that its noise is not known: do not lean on it."
 DISTANCE = "redis_milliseconds"
 
 
@@ -22,7 +23,8 @@ def sentences(rows: Iterable[Row]) -> list[str]:
     compared = [found for found in by_distance if len(found) > 1]
     if not compared:
         return []
-    return [*who_wins(compared), *what_distance_costs(measured)]
+    once = [ONCE] if any(len(row.values) == 1 for row in measured) else []
+    return [*once, *who_wins(compared), *what_distance_costs(measured)]
 
 
 def distance(row: Row) -> float:

@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from lab.benchmark import articles, conditions, page
-from lab.benchmark.crossover import sentences
+from lab.benchmark.crossover import ONCE, sentences
 from lab.benchmark.measures import GROUPS, MEASURES
 from lab.benchmark.report import NoReport, Report, read, show, write
 from lab.benchmark.rows import SECONDS_UNTIL_EXP, Row
@@ -292,6 +292,13 @@ def test_nobody_wins_within_the_noise() -> None:
         "With Redis 0 to 2 ms away, none is faster than another beyond the noise "
         "(session-redis and jwt-push)."
     )
+
+
+def test_what_was_measured_once_proves_little() -> None:
+    rows = crossing("session-redis", 1, 2, 3, noise=0) + crossing("jwt-expiry", 1.5, 1.5, 1.5)
+    assert ONCE not in sentences(rows)
+    once = [Row(row.measure, row.subject, row.unit, [row.median], row.parameters) for row in rows]
+    assert sentences(once)[0] == ONCE
 
 
 def test_one_design_alone_wins_nothing() -> None:
