@@ -102,7 +102,13 @@ def line_of(cells: list[str]) -> str:
 
 
 def text(words: str) -> str:
-    """Markdown lets HTML and table rules through: neither may come from a report."""
-    for sign, instead in (("&", "&amp;"), ("<", "&lt;"), ("|", "\\|"), ("\n", " ")):
+    # Threat: Markdown lets HTML through, and the words of a report may be anybody's.
+    for sign, instead in (
+        ("&", "&amp;"),
+        ("<", "&lt;"),
+        ("\\", "\\\\"),
+        ("|", "\\|"),
+        ("\n", " "),
+    ):
         words = words.replace(sign, instead)
     return words

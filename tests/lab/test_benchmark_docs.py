@@ -66,8 +66,8 @@ def test_figures_stand_with_their_date_and_conditions() -> None:
 
 
 def test_words_of_a_report_break_no_table_and_make_no_html() -> None:
-    table = Table("", "", ["", "a"], [["<b>|", "a\nb"]])
-    assert documents.as_markdown(table) == "|  | a |\n|---|--:|\n| &lt;b>\\| | a b |"
+    table = Table("", "", ["", "a"], [["<b>|", "a\n\\|b"]])
+    assert documents.as_markdown(table) == "|  | a |\n|---|--:|\n| &lt;b>\\| | a \\\\\\|b |"
     text = documents.page(made_up.report([Row("<b>", "<i>", "|", [1])], conditions={"<u>": "<s>"}))
     assert not any(tag in text for tag in ("<b>", "<i>", "<u>", "<s>"))
 
