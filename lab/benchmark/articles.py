@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from lab.benchmark import figures
-from lab.benchmark.rows import Row, find
+from lab.benchmark.rows import Row, find, of_whoami
 
 NOT_MEASURED = "not measured in this run"
 Found = Callable[[Sequence[Row]], str]
@@ -37,11 +37,11 @@ def each(subjects: Sequence[str], say: Callable[[Sequence[Row], str], str]) -> F
 
 
 def clients_of(row: Row) -> float:
-    return float(row.parameters.get("clients", 0))
+    return figures.as_number(row.parameters.get("clients"))
 
 
 def latency(rows: Sequence[Row], subject: str) -> str:
-    """`session-redis 1.2 ms (p95 2.0 ms) with 1 client, 0 SQL statements, 1 Redis commands`."""
+    """`session-redis 1.2 ms, p95 2 ms (1 client), SQL statements: 0, Redis commands: 1`."""
     medians = [row for row in rows if (row.measure, row.subject) == ("latency_p50", subject)]
     if not medians:
         return ""
@@ -54,12 +54,13 @@ def latency(rows: Sequence[Row], subject: str) -> str:
 
 def under(row: Row) -> str:
     """What was varied, as the end of a figure: ` (10 clients)`."""
-    varied = ", ".join(figures.parameter(*pair) for pair in row.parameters.items())
+    varied = figures.varied(row)
     return f" ({varied})" if varied else ""
 
 
 def counted(rows: Sequence[Row], subject: str) -> str:
-    found = [find(rows, measure, subject) for measure in ("sql_statements", "redis_commands")]
+    measures = ("sql_statements", "redis_commands")
+    found = [find(of_whoami(rows), measure, subject) for measure in measures]
     return "".join(
         f", {figures.title(row.measure)}: {figures.number(row.median)}" for row in found if row
     )
@@ -86,7 +87,7 @@ def shortest(rows: Sequence[Row], measure: str) -> str:
     ]
     if not of_hmac:
         return ""
-    row = min(of_hmac, key=lambda row: float(row.parameters.get("claims", 0)))
+    row = min(of_hmac, key=lambda row: figures.as_number(row.parameters.get("claims")))
     return f"{figures.title(measure).lower()} {figures.plain(row)}{under(row)}"
 
 
@@ -136,7 +137,7 @@ def token_sizes(rows: Sequence[Row]) -> str:
     sizes = [row for row in rows if row.measure == "token_bytes"]
     for algorithm in dict.fromkeys(row.parameters.get("algorithm", "") for row in sizes):
         own = [row for row in sizes if row.parameters.get("algorithm", "") == algorithm]
-        own.sort(key=lambda row: float(row.parameters.get("claims", 0)))
+        own.sort(key=lambda row: figures.as_number(row.parameters.get("claims")))
         steps = (f"{figures.number(row.median)} with {held(row)}" for row in own)
         said.append(f"{algorithm or 'a token'}, bytes: " + ", ".join(steps))
     return joined(said)
@@ -147,7 +148,7 @@ def held(row: Row) -> str:
 
 
 def under_load(rows: Sequence[Row], subject: str) -> str:
-    """`session-redis p95 1.2 ms with 1 clients, 9.1 ms with 10 clients`."""
+    """`session-redis p95 1.2 ms (1 client), 9.1 ms (10 clients)`."""
     measured = [row for row in rows if (row.measure, row.subject) == ("latency_p95", subject)]
     measured.sort(key=clients_of)
     steps = [figures.plain(row) + under(row) for row in measured]
@@ -196,8 +197,8 @@ CLAIMS = (
         "What does rotation add to a refresh?",
         "less than 3 ms",
         rotation,
-        "The article names no database. What rotation adds is what it writes: the used token and "
-        "its successor, in one transaction that has reached the disk.",
+        "The article names no database. What rotation adds is what it writes: that the token "
+        "is used, and who its successor is.",
     ),
     Claim(
         "B6",

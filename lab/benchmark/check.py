@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from lab.benchmark import figures
-from lab.benchmark.rows import Row, find
+from lab.benchmark.rows import Row, find, of_whoami
 
 PASS, FAIL, NOT_MEASURED = "pass", "fail", "not measured"
 
@@ -27,7 +27,7 @@ class Target:
     measure: str
     most: float
     decides: bool
-    call: str = ""  # whoami, where none is named
+    call: str = ""  # where none is named, it is whoami, if it is of a call at all
 
 
 def counts(subject: str, *, redis: int) -> tuple[Target, ...]:
@@ -85,7 +85,7 @@ def check(rows: Sequence[Row], console: Console) -> bool:
 
 
 def against(target: Target, rows: Sequence[Row]) -> Line:
-    about = f"{target.subject}, {target.call or 'whoami'}: {figures.title(target.measure)}"
+    about = ", ".join(filter(None, (target.subject, target.call, figures.title(target.measure))))
     asked = f"at most {figures.number(target.most)}"
     row = of_call(target, rows)
     if row is None:
@@ -97,11 +97,9 @@ def against(target: Target, rows: Sequence[Row]) -> Line:
 
 
 def of_call(target: Target, rows: Sequence[Row]) -> Row | None:
-    """A row that names no call is one of whoami."""
     if target.call:
         return find(rows, target.measure, target.subject, call=target.call)
-    of_whoami = [row for row in rows if row.parameters.get("call", "whoami") == "whoami"]
-    return find(of_whoami, target.measure, target.subject)
+    return find(of_whoami(rows), target.measure, target.subject)
 
 
 def against_peers(rows: Sequence[Row]) -> Iterator[Line]:
@@ -124,7 +122,7 @@ def times_as_many(rows: Iterable[Row], ours: str, peer: str) -> Iterator[tuple[f
     for row in measured:
         other = find(measured, row.measure, peer, **row.parameters)
         if row.subject == ours and other is not None and other.median:
-            varied = ", ".join(figures.parameter(*pair) for pair in row.parameters.items())
+            varied = figures.varied(row)
             yield row.median / other.median, f" ({varied})" if varied else ""
 
 

@@ -111,8 +111,7 @@ def as_table(pairs: Sequence[Pair]) -> Table:
     for column in ("what", "whose", "old", "new", "change"):
         table.add_column(column)
     for old, new in pairs:
-        varied = ", ".join(figures.parameter(*pair) for pair in new.parameters.items())
-        what = figures.title(new.measure) + (f", {varied}" if varied else "")
+        what = ", ".join(filter(None, (figures.title(new.measure), figures.varied(new))))
         words = (what, new.subject, figures.with_unit(old), figures.with_unit(new))
         table.add_row(*map(escape, words), change(old.median, new.median))
     return table

@@ -16,7 +16,7 @@ DISTANCE = "redis_milliseconds"
 def sentences(rows: Iterable[Row]) -> list[str]:
     """Who wins from where on, then what each millisecond of distance costs each of them."""
     measured = sorted(
-        (row for row in rows if row.measure == "crossover" and DISTANCE in row.parameters),
+        (row for row in rows if row.measure == "crossover" and is_placed(row)),
         key=lambda row: (distance(row), place(row.subject)),
     )
     by_distance = [list(found) for _, found in groupby(measured, key=distance)]
@@ -25,6 +25,10 @@ def sentences(rows: Iterable[Row]) -> list[str]:
         return []
     once = [ONCE] if any(len(row.values) == 1 for row in measured) else []
     return [*once, *who_wins(compared), *what_distance_costs(measured)]
+
+
+def is_placed(row: Row) -> bool:
+    return isinstance(row.parameters.get(DISTANCE), int | float)
 
 
 def distance(row: Row) -> float:

@@ -23,11 +23,9 @@ def three_figures(value: float) -> str:
 
 def with_spread(row: Row) -> str:
     """`12.3 (11.9-13.0)`: the median, then the lowest and the highest repetition."""
-    low, high = row.spread
-    if low == high:
-        return number(low)
     shown = number if all(value == round(value) for value in row.values) else three_figures
-    return f"{shown(row.median)} ({shown(low)}-{shown(high)})"
+    middle, low, high = map(shown, (row.median, *row.spread))
+    return middle if low == high else f"{middle} ({low}-{high})"
 
 
 def plain(row: Row) -> str:
@@ -53,6 +51,11 @@ def parameter(name: str, value: float | str) -> str:
     said = f"{value:,.0f}" if is_whole else str(value)
     words = PARAMETER_WORDS.get(name, f"{name} {{}}").format(said)
     return words.removesuffix("s") if words in ("1 clients", "1 workers") else words
+
+
+def varied(row: Row) -> str:
+    """`10 clients, rotation on`; empty where nothing was varied."""
+    return ", ".join(parameter(*pair) for pair in row.parameters.items())
 
 
 def title(measure: str) -> str:

@@ -15,7 +15,6 @@ from lab.benchmark.charts import Bars, Lines, charts
 from lab.benchmark.check import TARGETS
 from lab.benchmark.crossover import sentences
 from lab.benchmark.rows import Row
-from lab.benchmark.subjects import subject
 from lab.benchmark.tables import Section, Table, sections, summary
 
 if TYPE_CHECKING:
@@ -41,7 +40,6 @@ def render(report: Report) -> str:
             {"claim": claim, "found": claim.found(report.rows), "why": code(claim.why)}
             for claim in articles.CLAIMS
         ],
-        "flow_of": {row.subject: subject(row.subject).flow for row in report.rows},
     }
     return render_to_string("lab/benchmark/report.html", context)
 

@@ -22,7 +22,7 @@ from rich.table import Table as RichTable
 from lab.benchmark import articles, conditions, page
 from lab.benchmark.crossover import sentences
 from lab.benchmark.rows import Row
-from lab.benchmark.tables import Section, Table, sections
+from lab.benchmark.tables import Section, Table, sections, summary
 
 JSON_NAME, HTML_NAME = "report.json", "report.html"
 KIND = "authdemo benchmark"  # tells our file from any other JSON
@@ -80,7 +80,7 @@ def refusing(path: Path) -> Iterator[None]:
 
 
 def show(report: Report, console: Console) -> None:
-    """Print the conditions, then a table for each group of measures, then the articles' numbers."""
+    """Print conditions, a table for each group of measures, the articles' numbers, a summary."""
     if report.interrupted:
         console.print(f"[bold red]{INTERRUPTED}[/]")
     console.print("[bold]Measured under these conditions[/]")
@@ -91,6 +91,8 @@ def show(report: Report, console: Console) -> None:
     for section in sections(report.rows):
         show_section(section, report.rows, console)
     show_articles(report.rows, console)
+    console.print("\n[bold]In short[/]\n")
+    console.print(as_rich(summary(report.rows)))
 
 
 def show_section(section: Section, rows: list[Row], console: Console) -> None:

@@ -58,7 +58,9 @@ class Row:
         return row
 
 
-def find(rows: Iterable[Row], measure: str, subject: str, **parameters: float | str) -> Row | None:
+def find(
+    rows: Iterable[Row], measure: str, subject: str, /, **parameters: float | str
+) -> Row | None:
     """The first row of that measure and subject that was varied so; others of it may be as well."""
     for row in rows:
         if (row.measure, row.subject) == (measure, subject) and (
@@ -66,3 +68,8 @@ def find(rows: Iterable[Row], measure: str, subject: str, **parameters: float | 
         ):
             return row
     return None
+
+
+def of_whoami(rows: Iterable[Row]) -> list[Row]:
+    """Without those of other calls; a row that names no call is one of whoami."""
+    return [row for row in rows if row.parameters.get("call", "whoami") == "whoami"]

@@ -85,8 +85,8 @@ def plain_table(rows: list[Row]) -> Table:
     columns = ["subject", "measure", "varied", "figure"]
     lines = []
     for row in rows:
-        varied = ", ".join(figures.parameter(*pair) for pair in row.parameters.items())
-        lines.append([row.subject, row.measure, varied or NOTHING, figures.with_unit(row)])
+        varied = figures.varied(row) or NOTHING
+        lines.append([row.subject, row.measure, varied, figures.with_unit(row)])
     return Table("", note(rows), columns, lines)
 
 

@@ -86,6 +86,7 @@ def of_redis(key: str, cost: float, *, trips: int) -> list[Row]:
         Row("crossover", key, "ms", around(cost + trips * away), {"redis_milliseconds": away})
         for away in (0, 0.25, 0.5, 1, 2, 5)
     ]
+    rows.append(Row("redis_round_trip", "redis", "ms", around(0.3), {"redis_milliseconds": 0.25}))
     for call in ("whoami", "refresh", "devices", "logout-all"):
         for live in (1, 1_000, 1_000_000):
             varied: dict[str, int | float | str] = {"live": live, "call": call}

@@ -54,6 +54,7 @@ def test_a_request_is_said_with_its_counts() -> None:  # B1
         Row("latency_p50", "session-redis", "ms", [2], {"clients": 1}),
         Row("latency_p95", "session-redis", "ms", [3], {"clients": 1}),
         Row("sql_statements", "session-redis", "", [0]),
+        Row("redis_commands", "session-redis", "", [2], {"call": "refresh"}),
         Row("redis_commands", "session-redis", "", [1]),
     ]
     assert found("B1", *rows) == (

@@ -256,6 +256,17 @@ def test_figures_of_zero_can_be_drawn(value: float) -> None:
     assert "<svg" in page.render(made_up.report(rows))
 
 
+def test_whatever_was_varied_can_be_shown() -> None:
+    """Names and values that nobody foresaw end no run: they would cost what it has measured."""
+    odd: dict[str, int | float | str] = {"rows": 1, "measure": "a", "self": 2.5}
+    for name in ("clients", "claims", "redis_milliseconds", "live", "workers", "rotation"):
+        odd[name] = "many"
+    rows = [Row(row.measure, row.subject, row.unit, [1], odd) for row in full()]
+    rows += [Row(row.measure, row.subject, row.unit, [1]) for row in full()]
+    assert "many" in page.render(made_up.report(rows))
+    assert "many" in shown(made_up.report(rows))
+
+
 def full() -> list[Row]:
     return made_up.every_measure()
 
