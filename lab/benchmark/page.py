@@ -37,7 +37,7 @@ def render(report: Report) -> str:
         "summary": summary(report.rows),
         "sections": [shown(section, report.rows) for section in found],
         "claims": [
-            {"claim": claim, "found": claim.found(report.rows), "why": code(claim.why)}
+            {"claim": claim, "found": claim.found(report.rows).split("; "), "why": code(claim.why)}
             for claim in articles.CLAIMS
         ],
     }
