@@ -1,1 +1,1 @@
-"""What does staying logged in cost, each way, on this machine? `manage.py benchmark` says it."""
+"""What does each way of staying logged in cost here? `manage.py benchmark` measures it."""

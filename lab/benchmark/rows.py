@@ -1,4 +1,4 @@
-"""What is one measured figure? A row: what was measured, of whom, what was varied, how often.
+"""What is one measured figure? A row: what was measured, of whom, and under which conditions.
 
 A report is a list of rows, and all that it shows (tables, charts, comparisons, checks) is read
 from them. Nothing that is shown is not in a row.
