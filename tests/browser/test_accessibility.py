@@ -6,9 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from lab.benchmark.report import write
 from tests.browser.steps import TITLES, column, log_in_at_home, log_in_by_form, press
-from tests.lab import made_up
 
 pytestmark = [pytest.mark.thorough, pytest.mark.browser]
 
@@ -82,6 +80,9 @@ def test_a_form_with_errors(page: Page, site: str, key: str) -> None:
 
 def test_the_report_of_a_benchmark(page: Page, tmp_path: Path) -> None:
     """It opens from a disk, asks nobody for anything, and fits a telephone."""
+    from lab.benchmark.report import write  # without the lab the other tests go on
+    from tests.lab import made_up
+
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     write(made_up.report(), tmp_path)
