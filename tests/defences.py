@@ -1159,6 +1159,27 @@ DEFENCES = (
         "mkdir(parents=True",
         "tests/lab/test_mailbox.py -k clicked",
     ),
+    Defence(
+        "benchmark: words of a report are no HTML in the docs",
+        "lab/benchmark/documents.py",
+        '        ("<", "&lt;"),',
+        "",
+        "tests/lab/test_benchmark_docs.py -k no_html",
+    ),
+    Defence(
+        "benchmark: words of a report are no HTML on its page",
+        "lab/benchmark/page.py",
+        'return render_to_string("lab/benchmark/report.html", context)',
+        'import html; return html.unescape(render_to_string("lab/benchmark/report.html", context))',
+        "tests/lab/test_report.py -k no_page",
+    ),
+    Defence(
+        "benchmark: words of a report are no markup in the terminal",
+        "lab/benchmark/report.py",
+        "shown.add_row(*map(escape, line))",
+        "shown.add_row(*line)",
+        "tests/lab/test_report.py -k markup",
+    ),
 )
 
 
