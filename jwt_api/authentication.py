@@ -1,6 +1,7 @@
 """Who is asking? In the jwt flow: whoever the signed claims say.
 
-No SQL, no Redis: one signature. Its twin is `sessions_api.authentication`.
+No SQL, no Redis: one signature, which each process checks once. Its twin is
+`sessions_api.authentication`.
 """
 
 from collections.abc import Iterable
@@ -23,6 +24,7 @@ from accounts.contract.flow import Presented
 from accounts.models import User
 from jwt_api import programs
 from jwt_api.tokens import AccessToken, ProgramAccessToken
+from jwt_api.verified import verified
 
 
 class Authentication(BaseAuthentication):
@@ -83,7 +85,12 @@ def _form_of(request: Request) -> Iterable[str]:
 
 
 def read_access_token(text: bytes) -> AccessToken:
-    """The token, if every check passes; raises `CredentialExpired` or `CredentialInvalid`.
+    """The token, if every check passes; raises `CredentialExpired` or `CredentialInvalid`."""
+    return verified(text, verify_access_token)
+
+
+def verify_access_token(text: bytes) -> AccessToken:
+    """As `read_access_token`, with nothing remembered.
 
     A login's, or a program's: they differ in their audience, which is checked after the signature.
     """

@@ -35,6 +35,7 @@ JWT_ONLY = {
     "purge",
     "serializers",
     "tokens",
+    "verified",
     "views",
 }
 JWT_ONLY |= {"hsm", "key_files", "manifest", "rotation", "signers"}  # parts of the key ring
