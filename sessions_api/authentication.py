@@ -3,8 +3,6 @@
 One Redis read, no SQL. Its twin is `jwt_api.authentication`.
 """
 
-from dataclasses import asdict
-
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -35,7 +33,7 @@ class Authentication(BaseAuthentication):
         assert session.record is not None
         assert session.snapshot is not None
         user_id = int(session[SESSION_KEY])
-        user = User.from_known(id=user_id, **asdict(session.snapshot))
+        user = User.from_known(id=user_id, **vars(session.snapshot))
         presented = Presented(
             flow="sessions",
             user_id=user_id,

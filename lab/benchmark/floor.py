@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -185,7 +185,8 @@ def _redis() -> Any:
 
 
 def _with_floor(urlconf: str) -> tuple[Any, ...]:
-    """The site's URLs and the floor's, as deep as a flow's, and found before any of them."""
+    """The site's URLs and the floor's, as deep as a flow's, and found just before any of them."""
     floor = [path("whoami/", FloorView.as_view(), name="whoami")]
-    site: Iterable[Any] = import_string(f"{urlconf}.urlpatterns")
-    return (path("api/floor/", include((floor, FLOOR))), *site)
+    site: list[Any] = list(import_string(f"{urlconf}.urlpatterns"))
+    first = next(n for n, each in enumerate(site) if str(each.pattern).startswith("api/"))
+    return (*site[:first], path("api/floor/", include((floor, FLOOR))), *site[first:])

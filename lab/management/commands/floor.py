@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import httpx
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.core.servers.basehttp import get_internal_wsgi_application
 
@@ -80,9 +81,13 @@ def subject_of(key: str, username: str, password: str) -> Subject:
         headers={"User-Agent": BROWSER},
     )
     client.login(username, password)
-    sent = {
-        "HTTP_COOKIE": "; ".join(f"{each.name}={each.value}" for each in client.http.cookies.jar)
-    }
+    return Subject(key, get(f"/api/{key}/whoami/", **sent_by(client)))
+
+
+def sent_by(client: FlowClient) -> dict[str, str]:
+    """The credential, and nothing else: what all visitors have, the floor's has not either."""
     if client.token:
-        sent["HTTP_AUTHORIZATION"] = f"Bearer {client.token}"
-    return Subject(key, get(f"/api/{key}/whoami/", **sent))
+        return {"HTTP_AUTHORIZATION": f"Bearer {client.token}"}
+    of_visitors = (settings.CSRF_COOKIE_NAME, settings.KNOWN_DEVICE_COOKIE_NAME)
+    cookies = [each for each in client.http.cookies.jar if each.name not in of_visitors]
+    return {"HTTP_COOKIE": "; ".join(f"{each.name}={each.value}" for each in cookies)}
