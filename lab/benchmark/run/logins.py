@@ -16,6 +16,7 @@ import jwt
 from accounts.client import FlowClient
 from accounts.management.commands.make_demo_users import demo_password
 from lab.benchmark.run.gunicorn_config import PATH
+from lab.benchmark.run.processes import BenchmarkError
 
 USERNAME = "ada"
 PASSWORD = demo_password(USERNAME)
@@ -76,7 +77,8 @@ class Login(ABC):
         self, path: str, body: Mapping[str, str], headers: Mapping[str, str] | None = None
     ) -> dict[str, Any]:
         answer = self.http.post(f"{self.prefix}{path}", json=body, headers=headers)
-        answer.raise_for_status()
+        if not answer.is_success:
+            raise BenchmarkError(f"{answer.url} answered {answer.status_code}: {answer.text[:200]}")
         content: dict[str, Any] = answer.json() if answer.content else {}
         return content
 
@@ -197,7 +199,8 @@ class AllauthSession(Login):
     def revoke(self) -> None:
         answer = self.http.delete(f"{self.prefix}auth/session", headers=self.presented())
         # Its way to say that one is logged out now.
-        assert answer.status_code == httpx.codes.UNAUTHORIZED, answer.text
+        if answer.status_code != httpx.codes.UNAUTHORIZED:
+            raise BenchmarkError(f"{answer.url} answered {answer.status_code}: {answer.text[:200]}")
 
     def presented(self) -> dict[str, str]:
         return {"X-Session-Token": self.key}

@@ -6,6 +6,7 @@ Nothing of the checkout's is touched: all of it lies in a folder that goes with 
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -118,6 +119,7 @@ def peers(name: str, folder: Path, redis_url: str, database_url: str, python: Pa
         "VAR_DIR": str(folder),
         "REDIS_URL": redis_url,
         "DATABASE_URL": database_url,
+        "SECRET_KEY": secrets.token_urlsafe(50),
         "ROTATING": str(int(name == PEERS_ROTATING)),
     }
     make_user = (

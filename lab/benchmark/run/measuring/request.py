@@ -13,6 +13,7 @@ from functools import partial
 import redis
 
 from lab.benchmark.run.plan import Bench, Step
+from lab.benchmark.run.processes import BenchmarkError
 from lab.benchmark.run.subjects import Subject
 from lab.benchmark.run.workers import Worker
 
@@ -57,7 +58,8 @@ def counted(
 def ask(worker: Worker, path: str, headers: Mapping[str, str]) -> None:
     for _ in range(REQUESTS):
         status, body = worker.get(path, headers)
-        assert status == 200, body
+        if status != 200:
+            raise BenchmarkError(f"{path} answered {status}: {body[:200]!r}")
 
 
 def commands_so_far(client: redis.Redis) -> int:
