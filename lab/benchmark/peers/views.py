@@ -41,7 +41,7 @@ class WhoamiView(APIView):
     permission_classes = [IsAuthenticated]
 
     def get(self, request: Request) -> Response:
-        user = request.user
+        user: Any = request.user
         roles = [role for role in ("staff", "superuser") if getattr(user, f"is_{role}")]
         return Response({"id": int(user.pk), "roles": roles, "device": NO_DEVICE})
 
@@ -61,7 +61,8 @@ class SessionLoginView(APIView):
     permission_classes = [AllowAny]
 
     def post(self, request: Request) -> Response:
-        user = authenticate(request._request, **request.data)
+        proof: Any = request.data
+        user = authenticate(request._request, **proof)
         if user is None:
             raise AuthenticationFailed
         login(request._request, user)
@@ -86,6 +87,6 @@ class KnoxLoginView(StockKnoxLoginView):
         serializer = AuthTokenSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         # The request of DRF, as documented: the token is made for its user.
-        login(request, serializer.validated_data["user"])  # type: ignore[arg-type]
+        login(request, serializer.validated_data["user"])
         answer: Response = super().post(request, format=None)
         return answer

@@ -66,12 +66,12 @@ class Login(ABC):
         held = [f"{cookie.name}={cookie.value}" for cookie in self.http.cookies.jar]
         return {"Cookie": "; ".join(held)} if held else {}
 
-    def seconds_until_exp(self, now: float) -> float | None:
-        """For how long the token says that it is good; None for what is opaque."""
+    def expires_at(self) -> float | None:
+        """When the token says that it ends, in Unix seconds; None for what is opaque."""
         if self.token is None:
             return None
         claims = jwt.decode(self.token, options={"verify_signature": False})
-        return float(claims["exp"]) - now
+        return float(claims["exp"])
 
     def post(
         self, path: str, body: Mapping[str, str], headers: Mapping[str, str] | None = None

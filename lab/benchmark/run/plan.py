@@ -28,7 +28,7 @@ class Counts:
     watched_seconds: float
     distances: tuple[float, ...]  # milliseconds
     distance_rounds: int
-    distance_clients: int = 10
+    distance_seconds: float
 
 
 FULL = Counts(
@@ -41,17 +41,19 @@ FULL = Counts(
     watched_seconds=2,
     distances=(0, 0.25, 0.5, 1, 2, 5),
     distance_rounds=3,
+    distance_seconds=2,
 )
 QUICK = Counts(
     clients=(1, 10),
     rounds=1,
-    seconds=0.5,
-    warm_up_seconds=0.2,
-    logins=2,
+    seconds=0.4,
+    warm_up_seconds=0,
+    logins=1,
     revocations=1,
     watched_seconds=0.3,
-    distances=(0, 1, 5),
+    distances=(0, 2),
     distance_rounds=1,
+    distance_seconds=0.3,
 )
 
 

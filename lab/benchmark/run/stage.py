@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,9 +51,9 @@ def staged(
             name: project(name, folder, redis_url, urls[name], Path(peers or sys.executable))
             for name in names
         }
-        for name in names:
-            say(f"Making the tables and users of {name} ...")
-            projects[name].prepare()
+        say("Making tables and users ...")
+        with ThreadPoolExecutor() as threads:
+            list(threads.map(Project.prepare, projects.values()))
         say("Starting the servers ...")
         started = stack.enter_context(servers.serving([*projects.values()], choice.workers, folder))
         conditions = facts.conditions(

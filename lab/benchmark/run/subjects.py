@@ -25,6 +25,10 @@ class Subject:
     renewing: tuple[tuple[str, str], ...] = ()
 
     @property
+    def has_login(self) -> bool:
+        return self.login is not logins.Nobody
+
+    @property
     def servers(self) -> set[str]:
         return {self.server, *(server for _, server in self.renewing)}
 

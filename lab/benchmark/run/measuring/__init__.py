@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lab.benchmark.run.measuring import request, speed
+from lab.benchmark.run.measuring import crossover, login, request, revoke, speed
 from lab.benchmark.run.plan import Bench, Step
 
 MEASURES: dict[str, Callable[[Bench], list[Step]]] = {
     "request": request.steps,
     "speed": speed.steps,
+    "login": login.steps,
+    "revoke": revoke.steps,
+    "crossover": crossover.steps,
 }

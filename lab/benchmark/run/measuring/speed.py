@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+from lab.benchmark.run.measuring.request import ask
 from lab.benchmark.run.plan import Bench, Step, interleaved
 from lab.benchmark.run.servers import Server
 from lab.benchmark.run.subjects import Subject
@@ -21,7 +22,7 @@ def steps(bench: Bench) -> list[Step]:
     def warm_ups() -> Iterator[Step]:
         for subject in bench.subjects:
             seconds = counts.warm_up_seconds
-            run = partial(warm_up, bench, subject)
+            run = partial(warm_up, bench, bench.server(subject), subject)
             yield Step(f"{subject.key} warms up", seconds + 0.2, run)
 
     def measurements() -> Iterator[Step]:
@@ -34,9 +35,12 @@ def steps(bench: Bench) -> list[Step]:
     return [*warm_ups(), *interleaved(counts.rounds, measurements)]
 
 
-def warm_up(bench: Bench, subject: Subject) -> None:
-    """Connections, caches, imports: what the first requests pay for all."""
-    drive(bench, bench.server(subject), subject, clients=20, seconds=bench.counts.warm_up_seconds)
+def warm_up(bench: Bench, server: Server, subject: Subject) -> None:
+    """Imports, caches, connections: what the first requests of every worker pay for all."""
+    for worker in server.each_worker:
+        ask(worker, subject.whoami, bench.logins[subject.key].headers)
+    if bench.counts.warm_up_seconds:
+        drive(bench, server, subject, clients=20, seconds=bench.counts.warm_up_seconds)
 
 
 def drive(bench: Bench, server: Server, subject: Subject, *, clients: int, seconds: float) -> Load:
