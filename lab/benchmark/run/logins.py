@@ -6,6 +6,7 @@ load driver sends with every request.
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -13,7 +14,7 @@ from typing import Any, ClassVar
 import httpx
 import jwt
 
-from accounts.client import FlowClient
+from accounts.client import FlowClient, Refused
 from accounts.management.commands.make_demo_users import demo_password
 from lab.benchmark.run.gunicorn_config import PATH
 from lab.benchmark.run.processes import BenchmarkError
@@ -23,6 +24,10 @@ PASSWORD = demo_password(USERNAME)
 # Always the same one: a credential that comes from another browser than before is suspicious.
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 SENT_ALWAYS = {"Accept": "application/json", "User-Agent": BROWSER}
+
+
+class NotOffered(Exception):
+    """Raised for a call that this way of staying logged in does not have."""
 
 
 class Login(ABC):
@@ -48,7 +53,7 @@ class Login(ABC):
 
     def renew(self) -> None:
         """Exchange the long-lived secret for a fresh credential."""
-        raise NotImplementedError
+        raise NotOffered
 
     @abstractmethod
     def revoke(self) -> None:
@@ -84,13 +89,17 @@ class Login(ABC):
 
 
 class Contract(Login):
-    """A flow of this project, by the client rule of its contract."""
+    """A strategy of this project, by the client rule of its contract.
 
-    flow: ClassVar[str]
+    `path` is where the contract is mounted: `/api/sessions/`, say.
+    """
 
-    def __init__(self, url: str) -> None:
-        self.client = FlowClient(url, self.flow, headers=SENT_ALWAYS, timeout=30)
+    def __init__(self, url: str, path: str) -> None:
+        under, _, flow = path.strip("/").rpartition("/")
+        elsewhere: dict[str, Any] = {} if under == "api" else {"under": f"/{under}/"}
+        self.client = FlowClient(url, flow, headers=SENT_ALWAYS, timeout=30, **elsewhere)
         self.http = self.client.http
+        self.ends = 0.0
 
     @property
     def token(self) -> str | None:  # type: ignore[override]
@@ -100,10 +109,19 @@ class Contract(Login):
         self.client.fetch_csrf_token()
 
     def log_in(self) -> None:
-        self.client.login(USERNAME, PASSWORD)
+        answer = self.client.login(USERNAME, PASSWORD)
+        self.ends = time.time() + answer["credential"]["expires_in"]
+
+    def expires_at(self) -> float:
+        return self.ends
 
     def renew(self) -> None:
-        self.client.refresh()
+        try:
+            self.client.refresh()
+        except Refused as refusal:
+            if refusal.code == "not_authenticated":
+                raise NotOffered from refusal  # there is nothing that could be renewed
+            raise
 
     def revoke(self) -> None:
         self.client.logout()
@@ -113,14 +131,6 @@ class Contract(Login):
         return self.cookies() | bearer
 
 
-class Sessions(Contract):
-    flow = "sessions"
-
-
-class Jwt(Contract):
-    flow = "jwt"
-
-
 class Nobody(Login):
     """The floor: a view that asks nobody who they are."""
 
@@ -128,7 +138,7 @@ class Nobody(Login):
         """There is nothing to log in to."""
 
     def revoke(self) -> None:
-        raise NotImplementedError
+        raise NotOffered
 
     def presented(self) -> dict[str, str]:
         return {}

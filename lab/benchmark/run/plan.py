@@ -29,6 +29,7 @@ class Counts:
     distances: tuple[float, ...]  # milliseconds
     distance_rounds: int
     distance_seconds: float
+    floor_rounds: int
 
 
 FULL = Counts(
@@ -42,6 +43,7 @@ FULL = Counts(
     distances=(0, 0.25, 0.5, 1, 2, 5),
     distance_rounds=3,
     distance_seconds=2,
+    floor_rounds=100,
 )
 QUICK = Counts(
     clients=(1, 10),
@@ -54,6 +56,7 @@ QUICK = Counts(
     distances=(0, 2),
     distance_rounds=1,
     distance_seconds=0.3,
+    floor_rounds=30,
 )
 
 

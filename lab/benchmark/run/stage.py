@@ -37,10 +37,10 @@ def staged(
     """Everything runs, and ends with the block. Yields it, and the conditions it stands for."""
     tools = settings.VAR_DIR / "benchmark"
     with ExitStack() as stack:
-        say("Looking for the load driver ...")
-        driver = wrk.find(tools / "wrk")
         say("Starting Redis ...")
         redis_url = stack.enter_context(redis_of(choice, folder))
+        say("Looking for the load driver ...")
+        driver = wrk.find(tools / "wrk")
         names = sorted({name for subject in choice.subjects for name in subject.servers})
         peers = ""
         if set(names) - {SITE}:

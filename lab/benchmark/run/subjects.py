@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
 
 from lab.benchmark.run import logins
 from lab.benchmark.run.logins import Login
@@ -21,7 +24,7 @@ class Subject:
     key: str
     server: str
     whoami: str
-    login: type[Login]
+    login: Callable[[str], Login]
     renewing: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -33,11 +36,8 @@ class Subject:
         return {self.server, *(server for _, server in self.renewing)}
 
 
+FLOWS = {"session-redis": "/api/sessions/", "jwt-expiry": "/api/jwt/"}
 BOTH = (("off", PEERS), ("on", PEERS_ROTATING))
-OURS = (
-    Subject("session-redis", SITE, "/api/sessions/whoami/", logins.Sessions, (("on", SITE),)),
-    Subject("jwt-expiry", SITE, "/api/jwt/whoami/", logins.Jwt, (("on", SITE),)),
-)
 THEIRS = (
     Subject("floor", PEERS, "/floor/whoami/", logins.Nobody),
     Subject("django-sessions", PEERS, "/django-sessions/whoami/", logins.DjangoSessions),
@@ -56,8 +56,21 @@ THEIRS = (
 )
 
 
+def ours() -> tuple[Subject, ...]:
+    """Every strategy, each under a contract of its own in the lab; without them, both flows."""
+    if find_spec("lab.strategies") is None:
+        return tuple(contract(key, path) for key, path in FLOWS.items())
+    strategies = import_module("lab.strategies").STRATEGIES
+    return tuple(contract(row.key, f"/lab/strategies/{row.key}/") for row in strategies)
+
+
+def contract(key: str, path: str) -> Subject:
+    login = partial(logins.Contract, path=path)
+    return Subject(key, SITE, f"{path}whoami/", login, (("on", SITE),))
+
+
 def every() -> tuple[Subject, ...]:
-    return (*OURS, *THEIRS)
+    return (*ours(), *THEIRS)
 
 
 def chosen(names: Sequence[str]) -> tuple[Subject, ...]:

@@ -49,12 +49,12 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        logging.getLogger("httpx").setLevel(logging.WARNING)
-        for name in ("SIGTERM", "SIGHUP"):
-            signal.signal(getattr(signal, name), interrupt)
         self.console = Console(highlight=False)
         try:
             choice = self.choose(options)
+            logging.getLogger("httpx").setLevel(logging.WARNING)
+            for name in ("SIGTERM", "SIGHUP"):
+                signal.signal(getattr(signal, name), interrupt)
             with tempfile.TemporaryDirectory(prefix="authdemo-benchmark-") as folder:
                 self.run(choice, options["only"] or [*MEASURES], Path(folder), options["out"])
         except BenchmarkError as error:
@@ -88,6 +88,8 @@ class Command(BaseCommand):
                 self.report(bench, conditions, out, interrupted=not finished)
 
     def measure(self, steps: list[Step]) -> None:
+        total = sum(step.seconds for step in steps)
+        self.console.print(f"Measuring, {about(total)}. Ctrl-C ends it, and keeps what there is.")
         columns = (
             BarColumn(),
             TaskProgressColumn(),
@@ -95,7 +97,7 @@ class Command(BaseCommand):
             TextColumn("{task.description}"),
         )
         with Progress(*columns, console=self.console, transient=True) as progress:
-            task = progress.add_task("", total=sum(step.seconds for step in steps))
+            task = progress.add_task("", total=total)
             for step in steps:
                 progress.update(task, description=step.label)
                 step.run()
@@ -109,6 +111,10 @@ class Command(BaseCommand):
         report.write(found, out)
         report.show(found, self.console)
         self.console.print(f"The report is in {out}.")
+
+
+def about(seconds: float) -> str:
+    return f"about {seconds:.0f} seconds" if seconds < 100 else f"about {seconds / 60:.0f} minutes"
 
 
 def interrupt(signum: int, frame: FrameType | None) -> None:

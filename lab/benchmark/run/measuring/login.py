@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 
+from lab.benchmark.run.logins import NotOffered
 from lab.benchmark.run.plan import Bench, Step, interleaved
 from lab.benchmark.run.subjects import Subject
 
@@ -36,8 +38,9 @@ def measure(bench: Bench, subject: Subject) -> None:
             bench.readings.add("login", subject.key, "ms", taken)
         if server in renewing:
             login.prepare()
-            taken = milliseconds(login.renew)
-            bench.readings.add("refresh", subject.key, "ms", taken, rotation=renewing[server])
+            with suppress(NotOffered):
+                taken = milliseconds(login.renew)
+                bench.readings.add("refresh", subject.key, "ms", taken, rotation=renewing[server])
         login.close()
 
 
