@@ -1,6 +1,7 @@
 """Who is asking? In the jwt flow: whoever the signed claims say.
 
-No SQL, no Redis: one signature. Its twin is `sessions_api.authentication`.
+One signature; no SQL, and no Redis unless JWT_REVOCATION asks for it. Its twin is
+`sessions_api.authentication`.
 """
 
 from collections.abc import Iterable
@@ -22,6 +23,7 @@ from accounts.contract.errors import (
 from accounts.contract.flow import Presented
 from accounts.models import User
 from jwt_api import programs
+from jwt_api.revocation import roles_now
 from jwt_api.tokens import AccessToken, ProgramAccessToken
 
 
@@ -32,6 +34,9 @@ class Authentication(BaseAuthentication):
     CSRF check is needed here.
     """
 
+    revocation: str | None = None
+    """How a revoked token is told: `expiry`, `lookup` or `push`; None: as JWT_REVOCATION says."""
+
     def authenticate(self, request: Request) -> tuple[User, Presented] | None:
         scheme, *rest = get_authorization_header(request).split() or [b""]
         if scheme.lower() != b"bearer":
@@ -41,15 +46,18 @@ class Authentication(BaseAuthentication):
         if "access_token" in {*request.query_params, *_form_of(request)}:
             raise TokenTwice("Authorization header and another method")
         token = read_access_token(rest[0])
-        scope = None
+        scope: frozenset[str] | None = None
+        roles: tuple[str, ...] = ()
         if isinstance(token, ProgramAccessToken):
             scope = self.looked_up(token, request)
+        else:
+            roles = roles_now(token, self.revocation or settings.JWT_REVOCATION)
         presented = Presented(
             flow="jwt",
             user_id=token.user_id,
             epoch=token["epoch"],
             device=token.device,
-            roles=tuple(token.get("roles", [])),
+            roles=roles,
             scope=scope,
         )
         user = User.from_known(

@@ -27,12 +27,14 @@ MIRROR = ("__init__", "apps", "authentication", "checks", "flow", "pages", "stor
 SESSIONS_ONLY = {"engine", "middleware", "records"}
 JWT_ONLY = {
     "admin",
+    "denylist",
     "forms",
     "introspection",
     "keys",
     "models",
     "programs",
     "purge",
+    "revocation",
     "serializers",
     "tokens",
     "views",
