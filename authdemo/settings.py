@@ -260,6 +260,9 @@ NETWORK_LOOKUP = "accounts.suspicion.history.range_of"
 COOKIE_SECURE = env.flag("COOKIE_SECURE", default=True)
 COOKIE_PREFIX = "__Host-" if COOKIE_SECURE else ""
 
+# How each request is checked. "push" answers from memory what Redis announces the changes of.
+SESSION_CHECK = env.one_of("SESSION_CHECK", ("redis", "push"), default="redis")
+
 SESSION_ENGINE = "sessions_api.engine"
 SESSION_CACHE_ALIAS = "auth"
 SESSION_COOKIE_NAME = f"{COOKIE_PREFIX}sessionid"
@@ -292,6 +295,9 @@ JWKS_MAX_AGE_SECONDS = env.int("JWKS_MAX_AGE_SECONDS", default=300)
 HSM_MODULE = env.str("HSM_MODULE", default="")
 HSM_TOKEN = env.str("HSM_TOKEN", default="authdemo")
 HSM_TOKEN_PIN = env.str("HSM_TOKEN_PIN", default="")
+# Whether access tokens can be revoked before they expire, and how a request learns of it.
+JWT_REVOCATION = env.one_of("JWT_REVOCATION", ("expiry", "lookup", "push"), default="expiry")
+JWT_REVOCATION_OUTAGE = env.one_of("JWT_REVOCATION_OUTAGE", ("refuse", "accept"), default="refuse")
 JWT_CLIENT_ID = "web"
 # Tokens that users make for outside programs: for whom, and how long at most.
 JWT_PROGRAM_AUDIENCE = env.str("JWT_PROGRAM_AUDIENCE", default="programs")

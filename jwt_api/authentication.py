@@ -1,6 +1,7 @@
 """Who is asking? In the jwt flow: whoever the signed claims say.
 
-No SQL, no Redis: one signature. Its twin is `sessions_api.authentication`.
+One signature, which each process checks once; no SQL, and no Redis unless JWT_REVOCATION asks for
+it. Its twin is `sessions_api.authentication`.
 """
 
 from collections.abc import Iterable
@@ -22,7 +23,9 @@ from accounts.contract.errors import (
 from accounts.contract.flow import Presented
 from accounts.models import User
 from jwt_api import programs
+from jwt_api.revocation import roles_now
 from jwt_api.tokens import AccessToken, ProgramAccessToken
+from jwt_api.verified import verified
 
 
 class Authentication(BaseAuthentication):
@@ -31,6 +34,9 @@ class Authentication(BaseAuthentication):
     A request without a cookie's authority cannot be forged by another site, so that no
     CSRF check is needed here.
     """
+
+    revocation: str | None = None
+    """How a revoked token is told: `expiry`, `lookup` or `push`; None: as JWT_REVOCATION says."""
 
     def authenticate(self, request: Request) -> tuple[User, Presented] | None:
         scheme, *rest = get_authorization_header(request).split() or [b""]
@@ -41,15 +47,18 @@ class Authentication(BaseAuthentication):
         if "access_token" in {*request.query_params, *_form_of(request)}:
             raise TokenTwice("Authorization header and another method")
         token = read_access_token(rest[0])
-        scope = None
+        scope: frozenset[str] | None = None
+        roles: tuple[str, ...] = ()
         if isinstance(token, ProgramAccessToken):
             scope = self.looked_up(token, request)
+        else:
+            roles = roles_now(token, self.revocation or settings.JWT_REVOCATION)
         presented = Presented(
             flow="jwt",
             user_id=token.user_id,
             epoch=token["epoch"],
             device=token.device,
-            roles=tuple(token.get("roles", [])),
+            roles=roles,
             scope=scope,
         )
         user = User.from_known(
@@ -83,7 +92,12 @@ def _form_of(request: Request) -> Iterable[str]:
 
 
 def read_access_token(text: bytes) -> AccessToken:
-    """The token, if every check passes; raises `CredentialExpired` or `CredentialInvalid`.
+    """The token, if every check passes; raises `CredentialExpired` or `CredentialInvalid`."""
+    return verified(text, verify_access_token)
+
+
+def verify_access_token(text: bytes) -> AccessToken:
+    """As `read_access_token`, with nothing remembered.
 
     A login's, or a program's: they differ in their audience, which is checked after the signature.
     """

@@ -24,7 +24,7 @@ E002 = Error(
 )
 E003 = Error(
     "insecure configuration: access tokens live longer than 15 minutes and cannot be revoked.",
-    hint="Set ACCESS_SECONDS to 900 or less.",
+    hint="Set ACCESS_SECONDS to 900 or less, or JWT_REVOCATION to lookup or push.",
     id="jwt_api.E003",
 )
 E004 = Error(
@@ -75,7 +75,11 @@ def check_tokens(**kwargs: Any) -> list[CheckMessage]:
         found.append(E001)
     if simple_jwt["ALGORITHM"] not in ALGORITHMS:
         found.append(E002)
-    if simple_jwt["ACCESS_TOKEN_LIFETIME"].total_seconds() > 900:
+    is_revocable = (settings.JWT_REVOCATION, settings.JWT_REVOCATION_OUTAGE) in (
+        ("lookup", "refuse"),
+        ("push", "refuse"),
+    )
+    if simple_jwt["ACCESS_TOKEN_LIFETIME"].total_seconds() > 900 and not is_revocable:
         found.append(E003)
     if settings.LEEWAY_SECONDS > 30:
         found.append(E004)

@@ -2,12 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import update_last_login
 from django.db import transaction
 from django.http import HttpRequest, HttpResponseBase
+from redis.exceptions import RedisError
 from rest_framework_simplejwt.exceptions import ExpiredTokenError, TokenError
 
 from accounts.audit import record
@@ -28,7 +30,7 @@ from accounts.suspicion.history import sighting_of
 from accounts.suspicion.notify import tell_user
 from accounts.suspicion.policy import Action, Verdict, judge
 from accounts.suspicion.rules import Use
-from jwt_api import programs, store
+from jwt_api import denylist, programs, store
 from jwt_api.authentication import Authentication
 from jwt_api.models import TokenFamily
 from jwt_api.purge import purge
@@ -47,6 +49,16 @@ class Flow(contract.Flow):
         "Checking needs no lookup; after a logout the access token lives until it expires."
     )
     authentication = Authentication
+
+    @property
+    def revocation(self) -> str:
+        """What a request learns of a revocation: `expiry`, `lookup` or `push`."""
+        return settings.JWT_REVOCATION
+
+    @property
+    def denies(self) -> bool:
+        """Whether a revocation has to be on the denylist to have happened."""
+        return self.revocation != "expiry"
 
     def issue(self, request: HttpRequest, user: User) -> Credential:
         # Threat: the cookie of the login so far is about to be overwritten, and a stolen copy of it
@@ -82,7 +94,7 @@ class Flow(contract.Flow):
         """
         user_id, device = token.user_id, token.device
         with transaction.atomic():
-            if not store.end_family(device, TokenFamily.Ended.REUSE):
+            if not store.end_family(device, TokenFamily.Ended.REUSE, deny=self.denies):
                 raise CredentialRevoked("ended meanwhile")
             record(AuthEvent.Kind.REUSE, request, flow=self.key, user_id=user_id, device=device)
             self._judge_reuse(request, TokenFamily.objects.get(pk=device))
@@ -103,7 +115,7 @@ class Flow(contract.Flow):
         """
         family = suspected.family
         with transaction.atomic():
-            if not store.end_family(family.pk, TokenFamily.Ended.SUSPICION):
+            if not store.end_family(family.pk, TokenFamily.Ended.SUSPICION, deny=self.denies):
                 raise CredentialRevoked("ended meanwhile")
             self._carry_out(request, family, suspected.verdict)
 
@@ -118,17 +130,29 @@ class Flow(contract.Flow):
             token = RefreshToken.even_expired(text)
         except TokenError:
             return None
-        if not store.end_family(token.device, TokenFamily.Ended.LOGOUT, user_id=token.user_id):
+        user_id, device, because = token.user_id, token.device, TokenFamily.Ended.LOGOUT
+        if not store.end_family(device, because, user_id=user_id, deny=self.denies):
             return None
-        return EndedDevice(user_id=token.user_id, device=token.device)
+        return EndedDevice(user_id=user_id, device=device)
 
     def revoke_device(self, user_id: int, device: str) -> bool:
-        ended = store.end_family(device, TokenFamily.Ended.REVOKED, user_id=user_id)
+        because = TokenFamily.Ended.REVOKED
+        ended = store.end_family(device, because, user_id=user_id, deny=self.denies)
         return ended or programs.end(user_id, device)
+
+    def serving(self) -> None:
+        # The sooner the list begins, the fewer tokens are older than it.
+        if denylist.is_kept():
+            with suppress(RedisError):
+                denylist.begin()
 
     def user_changing(self, user_id: int) -> None:
         store.end_outdated_families(user_id)
         programs.end_outdated(user_id)
+        denylist.user_changing(user_id)
+
+    def user_changed(self, user_id: int) -> None:
+        denylist.user_changed(user_id)
 
     def devices(self, user_id: int) -> list[Device]:
         logins = [
@@ -140,7 +164,7 @@ class Flow(contract.Flow):
                 expires=family.current.expires_at,
                 ip=family.ip,
                 user_agent=family.user_agent,
-                ends_within=settings.ACCESS_SECONDS + settings.LEEWAY_SECONDS,
+                ends_within=0 if self.denies else settings.ACCESS_SECONDS + settings.LEEWAY_SECONDS,
             )
             for family in store.live_families(user_id)
             if family.current is not None

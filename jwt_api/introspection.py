@@ -83,7 +83,7 @@ def is_live(token: AccessToken) -> bool:
     """Whether the login or the program that the token was made for is still one: a look-up."""
     if isinstance(token, ProgramAccessToken):
         return programs.row_of(token) is not None
-    return store.is_live(token)
+    return store.is_live(token.user_id, token.device, token["epoch"])
 
 
 def refused(request: HttpRequest, status: int, error: str) -> JsonResponse:

@@ -23,6 +23,7 @@ from accounts.contract.flow import Device, Remembered, new_device_id
 from accounts.contract.permissions import SCOPES as CONTRACT_SCOPES
 from accounts.lifecycle import revoked_if_deleted
 from accounts.models import AuthEvent, User
+from jwt_api import denylist
 from jwt_api.models import ProgramToken
 from jwt_api.tokens import ProgramAccessToken
 
@@ -151,9 +152,22 @@ def remembered(user_id: int) -> list[Remembered]:
 
 def end(user_id: int, device: str) -> bool:
     """End one token of a user; False if there is none."""
-    return live(user_id).filter(pk=device).delete()[0] > 0
+    return _end(live(user_id).filter(pk=device)) > 0
 
 
 def end_outdated(user_id: int) -> None:
     """Forget the tokens that were made in another epoch than the user's row says now."""
-    ProgramToken.objects.filter(user_id=user_id).exclude(user__epoch=F("epoch")).delete()
+    _end(ProgramToken.objects.filter(user_id=user_id).exclude(user__epoch=F("epoch")))
+
+
+def _end(rows: QuerySet[ProgramToken]) -> int:
+    """Delete rows, and tell services that look up the denylist instead of our database."""
+    with transaction.atomic():
+        found = list(rows)
+        for row in found:
+            left = int((row.expires - timezone.now()).total_seconds())
+            seconds = max(1, left + 2 * settings.LEEWAY_SECONDS)
+            denylist.add(row.user_id, [row.pk], seconds=seconds)
+        if not found:
+            return 0
+        return rows.filter(pk__in=[row.pk for row in found]).delete()[0]

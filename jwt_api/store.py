@@ -32,8 +32,9 @@ from accounts.contract.flow import Remembered, new_device_id
 from accounts.models import User
 from accounts.suspicion.policy import Verdict, judge
 from accounts.suspicion.rules import Use
+from jwt_api import denylist
 from jwt_api.models import TokenFamily
-from jwt_api.tokens import AccessToken, RefreshToken
+from jwt_api.tokens import RefreshToken
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
@@ -227,12 +228,17 @@ def _current_again(family: TokenFamily) -> RefreshToken:
     return token
 
 
-def end_family(device: str, because: Ended, *, user_id: int | None = None) -> bool:
-    """End one live family; False if there is none. Its current token goes on the blacklist."""
+def end_family(
+    device: str, because: Ended, *, user_id: int | None = None, deny: bool | None = None
+) -> bool:
+    """End one live family; False if there is none. Its current token goes on the blacklist.
+
+    `deny`: whether it has to be on the denylist as well, see `jwt_api.denylist.add`.
+    """
     live = TokenFamily.objects.filter(pk=device, ended=None)
     if user_id is not None:
         live = live.filter(user_id=user_id)
-    return _end(live, because) > 0
+    return _end(live, because, deny) > 0
 
 
 def end_outdated_families(user_id: int) -> None:
@@ -244,9 +250,10 @@ def end_outdated_families(user_id: int) -> None:
 
 
 @again_on_conflict
-def _end(live: QuerySet[TokenFamily], because: Ended) -> int:
+def _end(live: QuerySet[TokenFamily], because: Ended, deny: bool | None = None) -> int:
     with transaction.atomic():
-        devices = list(live.values_list("pk", flat=True))
+        owners = dict(live.values_list("pk", "user_id"))
+        devices = list(owners)
         if not devices:
             return 0
         ended = live.update(ended=timezone.now(), ended_because=because)
@@ -256,15 +263,18 @@ def _end(live: QuerySet[TokenFamily], because: Ended) -> int:
             [BlacklistedToken(token_id=pk) for pk in tokens.values_list("current_id", flat=True)],
             ignore_conflicts=True,
         )
+        for user_id in set(owners.values()):
+            denied = [device for device in devices if owners[device] == user_id]
+            denylist.add(user_id, denied, must=deny)
     return ended
 
 
-def is_live(token: AccessToken) -> bool:
-    """Whether the login that an access token comes from goes on; nothing of the API asks this."""
+def is_live(user_id: int, device: str, epoch: int) -> bool:
+    """Whether the login that an access token comes from goes on, by the database."""
     return TokenFamily.objects.filter(
-        pk=token.device,
-        user_id=token.user_id,
-        epoch=token["epoch"],
+        pk=device,
+        user_id=user_id,
+        epoch=epoch,
         user__epoch=F("epoch"),
         user__is_active=True,
         ended=None,

@@ -1,9 +1,8 @@
 """Who is asking? In the sessions flow: whoever the record behind the cookie says.
 
-One Redis read, no SQL. Its twin is `jwt_api.authentication`.
+No SQL; one Redis read, or none where Redis announces what changes. Its twin is
+`jwt_api.authentication`.
 """
-
-from dataclasses import asdict
 
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
@@ -22,8 +21,12 @@ from sessions_api.engine import session_of
 class Authentication(BaseAuthentication):
     """The session cookie, and nothing else: a bearer token opens nothing here."""
 
+    check: str | None = None
+    """How the session is looked up, "redis" or "push"; None: as SESSION_CHECK says."""
+
     def authenticate(self, request: Request) -> tuple[User, Presented] | None:
         session = session_of(request._request)
+        session.check = self.check
         refusal = session.why_refused()
         if refusal is not None:
             raise refusal
@@ -35,7 +38,7 @@ class Authentication(BaseAuthentication):
         assert session.record is not None
         assert session.snapshot is not None
         user_id = int(session[SESSION_KEY])
-        user = User.from_known(id=user_id, **asdict(session.snapshot))
+        user = User.from_known(id=user_id, **vars(session.snapshot))
         presented = Presented(
             flow="sessions",
             user_id=user_id,

@@ -24,6 +24,7 @@ from accounts.contract.errors import (
     CredentialRevoked,
 )
 from accounts.contract.flow import new_device_id
+from accounts.snapshots import Snapshot
 from accounts.suspicion.consequences import carry_out
 from accounts.suspicion.history import sighting_of
 from accounts.suspicion.policy import Action, Verdict, judge
@@ -33,7 +34,6 @@ from sessions_api.records import (
     ANONYMOUS,
     SESSION_ID,
     Record,
-    Snapshot,
     new_session_id,
     user_of,
 )
@@ -58,6 +58,8 @@ class SessionStore(SessionBase):
         self.refusal: ContractError | None = None
         self.client = ("", "")
         """Address and browser of the client, for the device list; the middleware sets it."""
+        self.check: str | None = None
+        """How the id is looked up, "redis" or "push"; None: as SESSION_CHECK says."""
         self.request: HttpRequest | None = None
         """Who is asking, for the rules of suspicion; None where no request is."""
         self._malformed = bool(session_key) and self.session_key is None
@@ -79,7 +81,7 @@ class SessionStore(SessionBase):
     def load(self) -> dict[str, Any]:
         session_id = self.session_key
         assert session_id is not None
-        raw, record, snapshot = store.read(session_id)
+        raw, record, snapshot = store.read(session_id, self.check)
         if raw is not None and record is None:
             self.refusal = CredentialInvalid("unreadable record")
         else:
@@ -156,7 +158,7 @@ class SessionStore(SessionBase):
             return CredentialInvalid("record and id name different users")
         if user_id == ANONYMOUS:
             return None
-        if snapshot is None or not snapshot.admits(record):
+        if snapshot is None or not snapshot.admits(record.epoch):
             return CredentialRevoked("epoch, inactive or deleted")
         return None
 
@@ -278,5 +280,5 @@ class SessionStore(SessionBase):
         """Nothing to do: every key has a TTL."""
 
 
-def _encoded(data: dict[str, Any]) -> str:
-    return json.dumps(data, sort_keys=True, separators=(",", ":"))
+# Made once: `json.dumps` makes an encoder for every call that asks for more than its defaults.
+_encoded = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode

@@ -139,35 +139,3 @@ def decode(raw: bytes) -> Record | None:
         type(moment) is int and 0 <= moment < LATEST for moment in times
     )
     return record if well_typed else None
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """What a request needs of the user's row: kept in Redis so that no SQL is needed."""
-
-    epoch: int
-    is_active: bool
-    is_staff: bool
-    is_superuser: bool
-
-    def admits(self, record: Record) -> bool:
-        """Whether the user's row lets this session in: it may log in, and ended nothing since."""
-        return self.is_active and self.epoch == record.epoch
-
-    def encode(self) -> str:
-        return json.dumps(asdict(self), separators=(",", ":"))
-
-    @classmethod
-    def decode(cls, raw: bytes | None) -> Snapshot | None:
-        """The snapshot; None if it is missing, or not one of ours: then the row is read again."""
-        try:
-            return cls(**json.loads(raw)) if raw else None
-        except (ValueError, TypeError, RecursionError):
-            if raw != CHANGING:
-                logger.error("a snapshot of a user is not readable")
-            return None
-
-
-# Stands in a snapshot's place while a transaction changes the row: ask the database.
-CHANGING = b"changing"
-GONE = Snapshot(epoch=0, is_active=False, is_staff=False, is_superuser=False)

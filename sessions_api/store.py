@@ -36,13 +36,11 @@ from accounts.contract.errors import (
     StoreUnavailable,
 )
 from accounts.contract.flow import Remembered
-from accounts.models import User
+from accounts.mirror import Copies, InThisProcess
+from accounts.snapshots import CHANGING, Snapshot, copy_row
 from sessions_api.records import (
     ANONYMOUS,
-    CHANGING,
-    GONE,
     Record,
-    Snapshot,
     decode,
     digest_of,
     ended_name,
@@ -63,6 +61,14 @@ MOST_DEVICES = 50
 SNAPSHOT_SECONDS = 300
 REMEMBER_ENDED_SECONDS = 86400
 MOST_SUCCESSORS = 8
+MOST_EXPIRED = 200  # entries of the index that only tell "expired" from "never known"
+MOST_TRIMMED = 1000
+MOST_MIRRORED = 100_000
+
+mirror = InThisProcess(Copies, "session:", "user:", most=MOST_MIRRORED)
+"""What `SESSION_CHECK=push` reads. Whatever this process writes it forgets there at once: other
+processes hear of it within a millisecond, and nobody's own next request comes too early.
+"""
 
 
 def redis() -> Redis:
@@ -94,25 +100,14 @@ def read_snapshot(raw: bytes | None, user_id: int) -> Snapshot:
 def refresh_snapshot(user_id: int, *, committed: bool = False) -> Snapshot:
     """Read the user's row, copy it to Redis, and return it.
 
-    The row is read while the key is watched: whoever would write an older row after a
-    newer one fails, and reads again. While the row is changing nothing is copied, except
-    by the one who has `committed` the change. The TTL bounds what a change behind
-    Django's back (plain SQL) can leave stale, and what is left when two changes of one row
-    overlap and Redis dies before the second one gets here.
+    The TTL bounds what a change behind Django's back (plain SQL) can leave stale, and what is
+    left when two changes of one row overlap and Redis dies before the second one gets here.
     """
     name = snapshot_name(user_id)
-
-    def copy_row(pipe: Pipeline) -> Snapshot:
-        is_changing = pipe.get(name) == CHANGING and not committed
-        row = User.objects.filter(pk=user_id).values(*Snapshot.__annotations__).first()
-        snapshot = Snapshot(**row) if row else GONE
-        pipe.multi()
-        if not is_changing:
-            pipe.set(name, snapshot.encode(), ex=SNAPSHOT_SECONDS)
-        return snapshot
-
     with store_errors():
-        return redis().transaction(copy_row, name, value_from_callable=True)
+        snapshot = copy_row(redis(), name, user_id, seconds=SNAPSHOT_SECONDS, committed=committed)
+    mirror.forget([name])
+    return snapshot
 
 
 def distrust_snapshot(user_id: int) -> None:
@@ -121,18 +116,29 @@ def distrust_snapshot(user_id: int) -> None:
     Called inside the transaction that changes the row. If Redis dies between here and the
     commit, or the transaction is rolled back, requests are slower for a while, and right.
     """
+    name = snapshot_name(user_id)
     with store_errors():
-        redis().set(snapshot_name(user_id), CHANGING, ex=SNAPSHOT_SECONDS)
+        redis().set(name, CHANGING, ex=SNAPSHOT_SECONDS)
+    mirror.forget([name])
 
 
 # --- what can be done to a session ----------------------------------------------------------
 
 
-def read(session_id: str) -> tuple[bytes | None, Record | None, Snapshot | None]:
-    """One Redis read: the record as it stands, decoded, and the snapshot of its user."""
+def read(
+    session_id: str, check: str | None = None
+) -> tuple[bytes | None, Record | None, Snapshot | None]:
+    """The record as it stands, decoded, and the snapshot of its user.
+
+    One Redis read; none with the `check` "push", where this process knows both. By default the
+    check is what SESSION_CHECK says.
+    """
     user_id, digest = user_of(session_id), digest_of(session_id)
+    names = [session_key_name(user_id, digest), snapshot_name(user_id)]
     with store_errors():
-        raw, user = redis().mget(session_key_name(user_id, digest), snapshot_name(user_id))
+        client = redis()
+        is_pushed = (check or settings.SESSION_CHECK) == "push"
+        raw, user = mirror.of(client).get(names) if is_pushed else client.mget(names)
     record = decode(raw) if raw is not None else None
     if record is None or user_id == ANONYMOUS:
         return raw, record, None
@@ -171,7 +177,9 @@ def write_data(session_id: str, data: dict[str, Any]) -> bool:
         return True
 
     with store_errors():
-        return redis().transaction(replace_data, name, value_from_callable=True)
+        written = redis().transaction(replace_data, name, value_from_callable=True)
+    mirror.forget([name])
+    return written
 
 
 def touch(session_id: str, raw: bytes, record: Record) -> bool:
@@ -199,12 +207,14 @@ def touch(session_id: str, raw: bytes, record: Record) -> bool:
 
     with store_errors():
         try:
-            return redis().transaction(extend, name, value_from_callable=True)
+            touched = redis().transaction(extend, name, value_from_callable=True)
         except ResponseError as error:
             # A Redis that is full, or a replica, still reads. Noting the use can wait until the
             # next request; refusing this one would log out everybody who was read correctly.
             logger.warning("last use not noted: %s", error)
             return False
+    mirror.forget([name])
+    return touched
 
 
 def rotate(session_id: str) -> tuple[str, Record]:
@@ -242,6 +252,7 @@ def rotate(session_id: str) -> tuple[str, Record]:
         # A logout deletes `name`, and this starts over; this writes to the index, and a logout that
         # has looked for the device's sessions there looks again (`end_sessions`).
         record = redis().transaction(move, name, value_from_callable=True)
+    mirror.forget([name])
     _trim_index(user_id)
     return next_id, record
 
@@ -261,7 +272,7 @@ def end_sessions(
     """
     index = index_name(user_id)
 
-    def drop(pipe: Pipeline) -> int:
+    def drop(pipe: Pipeline) -> list[str]:
         now = int(time.time())
         listed = [digest.decode() for digest in pipe.zrange(index, 0, -1)]
         digests = list(dict.fromkeys([*listed, *also]))
@@ -279,10 +290,12 @@ def end_sessions(
             pipe.delete(session_key_name(user_id, digest))
             pipe.zrem(index, digest)
             _note_ended(pipe, user_id, digest, now)
-        return len(found)
+        return found
 
     with store_errors():
-        return redis().transaction(drop, index, value_from_callable=True)
+        ended = redis().transaction(drop, index, value_from_callable=True)
+    mirror.forget(session_key_name(user_id, digest) for digest in ended)
+    return len(ended)
 
 
 def end_session(session_id: str) -> None:
@@ -294,6 +307,7 @@ def end_session(session_id: str) -> None:
     with store_errors():
         if user_id == ANONYMOUS:
             redis().delete(names[0])
+            mirror.forget(names)
             return
         raws = redis().mget(names)
     records = [decode(raw) for raw in raws if raw]
@@ -414,18 +428,25 @@ def _note_ended(pipe: Pipeline, user_id: int, digest: str, now: int) -> None:
 
 
 def _trim_index(user_id: int) -> None:
-    """Drop what expired long ago, and the longest unused session beyond `MOST_DEVICES`."""
-    index = index_name(user_id)
+    """Drop what expired long ago, and the longest unused session beyond `MOST_DEVICES`.
+
+    What has no more than the grace left is no device but the predecessor of one, and some other
+    tab's: it goes by itself.
+    """
+    index, now = index_name(user_id), int(time.time())
     with store_errors():
         pipe = redis().pipeline()
-        pipe.zremrangebyscore(index, "-inf", int(time.time()) - REMEMBER_ENDED_SECONDS)
-        pipe.zrange(index, 0, -MOST_DEVICES - 1)
-        surplus = [digest.decode() for digest in pipe.execute()[1]]
-        if not surplus:
+        pipe.zremrangebyscore(index, "-inf", now - REMEMBER_ENDED_SECONDS)
+        live = f"({now + settings.GRACE_SECONDS}"
+        pipe.zrevrangebyscore(index, "+inf", live, start=MOST_DEVICES, num=MOST_TRIMMED)
+        pipe.zrevrangebyscore(index, now - 1, "-inf", start=MOST_EXPIRED, num=MOST_TRIMMED)
+        _, surplus, expired = pipe.execute()
+        if not surplus and not expired:
             return
         pipe = redis().pipeline()
+        pipe.zrem(index, *surplus, *expired)
         for digest in surplus:
-            pipe.delete(session_key_name(user_id, digest))
-            pipe.zrem(index, digest)
-            _note_ended(pipe, user_id, digest, int(time.time()))
+            pipe.delete(session_key_name(user_id, digest.decode()))
+            _note_ended(pipe, user_id, digest.decode(), now)
         pipe.execute()
+    mirror.forget(session_key_name(user_id, digest.decode()) for digest in surplus)

@@ -1,1 +1,1 @@
-"""What does each way of staying logged in cost, on this machine? `manage.py benchmark` measures it."""
+"""What does each way of staying logged in cost here? `manage.py benchmark` measures it."""

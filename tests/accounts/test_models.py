@@ -15,7 +15,8 @@ from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
 from accounts.contract.registry import flows
 from accounts.models import AuthEvent, User
-from sessions_api.records import GONE, Snapshot, snapshot_name
+from accounts.snapshots import GONE, Snapshot
+from sessions_api.records import snapshot_name
 from sessions_api.store import redis, refresh_snapshot
 from tests.accounts.people import make
 from tests.accounts.racing import log_in

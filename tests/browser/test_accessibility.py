@@ -1,5 +1,7 @@
 """Can everybody use the pages? axe looks at each of them, in both themes."""
 
+from pathlib import Path
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
@@ -74,3 +76,19 @@ def test_a_form_with_errors(page: Page, site: str, key: str) -> None:
     page.get_by_role("button", name="Log in").click()
     expect(page.get_by_role("alert")).to_be_visible()
     assert complaints(page) == []
+
+
+def test_the_report_of_a_benchmark(page: Page, tmp_path: Path) -> None:
+    """It opens from a disk, asks nobody for anything, and fits a telephone."""
+    from lab.benchmark.report import write  # without the lab the other tests go on
+    from tests.lab import made_up
+
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    write(made_up.report(), tmp_path)
+    address = (tmp_path / "report.html").as_uri()
+    page.goto(address)
+    assert complaints(page) == []
+    page.set_viewport_size({"width": 320, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
+    assert asked == [address]

@@ -76,6 +76,16 @@ def _many_logins(settings: Settings) -> None:
     settings.LOGIN_LIMIT_ACCOUNT = settings.LOGIN_LIMIT_NETWORK = 100_000
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forty threads on two cores queue for SQLite longer than a request of the site would.
+
+    What a request answers that has waited long enough is tested below, by `IMPATIENT`.
+    """
+    if connection.vendor == "sqlite":
+        monkeypatch.setitem(connection.settings_dict["OPTIONS"], "timeout", 60)
+
+
 def tabs(client: FlowClient, visit: Visit, count: int) -> list[FlowClient]:
     """Browsers that hold the same credential; each has its CSRF token at hand."""
     client.fetch_csrf_token()

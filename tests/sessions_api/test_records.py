@@ -15,14 +15,13 @@ from django.conf import settings as site_settings
 from pytest_django import Settings
 
 from accounts.models import User, first_epoch
+from accounts.snapshots import GONE, Snapshot
 from sessions_api import store
 from sessions_api.engine import SessionStore
 from sessions_api.records import (
     ANONYMOUS,
-    GONE,
     SESSION_ID,
     Record,
-    Snapshot,
     decode,
     digest_of,
     ended_name,

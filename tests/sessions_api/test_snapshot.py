@@ -19,10 +19,11 @@ from django.test import Client, RequestFactory
 from accounts import lifecycle
 from accounts.contract.errors import StoreUnavailable
 from accounts.models import User
+from accounts.snapshots import GONE, Snapshot
 from sessions_api import store
 from sessions_api.engine import SessionStore
 from sessions_api.flow import flow
-from sessions_api.records import GONE, Snapshot, index_name, snapshot_name
+from sessions_api.records import index_name, snapshot_name
 from tests.accounts.people import make
 from tests.accounts.racing import browser, log_in, post
 

@@ -360,6 +360,26 @@ def test_most_devices_are_kept_and_the_longest_unused_goes(
     assert whoami(ids[-1]).status_code == 200
 
 
+def test_another_tab_keeps_its_grace_however_many_devices_there_are(
+    ada: User, start: Start, redis: Any
+) -> None:
+    """The predecessor has the least time left of all, and is not the device to drop."""
+    ids = [start(ada).session_key or "" for _ in range(store.MOST_DEVICES)]
+    successor, _ = store.rotate(ids[-1])
+    assert store.rotate(ids[-1])[0] == successor
+    assert [whoami(session_id).status_code for session_id in ids] == [200] * store.MOST_DEVICES
+
+
+def test_refreshing_all_day_does_not_make_the_index_grow(
+    ada: User, start: Start, redis: Any
+) -> None:
+    long_over = time.time() - 60
+    redis.zadd(index_name(ada.pk), {f"old-{number}": long_over for number in range(500)})
+    session_id = start(ada).session_key or ""
+    assert redis.zcard(index_name(ada.pk)) == store.MOST_EXPIRED + 1
+    assert whoami(session_id).status_code == 200
+
+
 def test_list_of_ended_sessions_is_bounded(ada: User, start: Start, redis: Any) -> None:
     for _ in range(2 * store.MOST_DEVICES + 20):
         start(ada).flush()

@@ -1,0 +1,146 @@
+"""Are the targets reached? `--check` holds counts and ratios of a report against them.
+
+Counts are the same on every machine, so they decide. Ratios compare two times of one run, and
+are printed as reached or not; a busy machine bends them, so they decide nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from lab.benchmark import figures
+from lab.benchmark.rows import Row, find, of_whoami
+
+PASS, FAIL, NOT_MEASURED = "pass", "fail", "not measured"
+
+
+@dataclass(frozen=True)
+class Target:
+    """The measure of that subject is at most `most`. A count (`decides`) must not be above it."""
+
+    subject: str
+    measure: str
+    most: float
+    decides: bool
+    call: str = ""  # where none is named, it is whoami, if it is of a call at all
+
+
+def counts(subject: str, *, redis: int) -> tuple[Target, ...]:
+    return (
+        Target(subject, "sql_statements", 0, decides=True),
+        Target(subject, "redis_commands", redis, decides=True),
+    )
+
+
+TARGETS = (
+    Target("session-redis", "times_floor", 1.6, decides=False),
+    *counts("session-redis", redis=1),
+    Target("session-push", "times_floor", 1.15, decides=False),
+    *counts("session-push", redis=0),
+    Target("jwt-expiry", "times_floor", 1.15, decides=False),
+    *counts("jwt-expiry", redis=0),
+    Target("jwt-push", "times_floor", 1.15, decides=False),
+    *counts("jwt-push", redis=0),
+    Target("jwt-lookup", "times_floor", 1.5, decides=False),
+    *counts("jwt-lookup", redis=1),
+    Target("session-redis", "sql_statements", 5, decides=True, call="refresh"),
+    Target("session-redis", "redis_commands", 2, decides=True, call="refresh"),
+    Target("jwt-expiry", "sql_statements", 5, decides=True, call="refresh"),
+    Target("jwt-expiry", "redis_commands", 2, decides=True, call="refresh"),
+    Target("session-redis", "credential_bytes_store", 400, decides=True),
+)
+# Over HTTP, our default answers so many times as many requests as each peer of its kind.
+LEAST_TIMES_PEER = 2.0
+PEERS = {
+    "session-redis": ("django-sessions", "allauth-session", "knox"),
+    "jwt-expiry": ("simplejwt", "simplejwt-stateless", "allauth-jwt", "dj-rest-auth"),
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One target: what it is about, what was asked, what was found, and the verdict."""
+
+    about: str
+    asked: str
+    found: str
+    verdict: str
+    decides: bool
+
+
+def check(rows: Sequence[Row], console: Console) -> bool:
+    """Print a line for each target; return whether every count was measured and holds."""
+    lines = [*(against(target, rows) for target in TARGETS), *against_peers(rows)]
+    console.print(as_table(lines))
+    decisive = [line for line in lines if line.decides]
+    ratios = [line for line in lines if not line.decides]
+    console.print(f"Counts, which decide: {tally(decisive)}.")
+    console.print(f"Ratios of times, which depend on the machine: {tally(ratios)}.")
+    return all(line.verdict == PASS for line in decisive)
+
+
+def against(target: Target, rows: Sequence[Row]) -> Line:
+    about = ", ".join(filter(None, (target.subject, target.call, figures.title(target.measure))))
+    asked = f"at most {figures.number(target.most)}"
+    row = of_call(target, rows)
+    if row is None:
+        return Line(about, asked, "", NOT_MEASURED, target.decides)
+    # A count is judged by its highest, so that no repetition may break it.
+    judged = row.spread[1] if target.decides else row.median
+    verdict = PASS if judged <= target.most else FAIL
+    return Line(about, asked, figures.with_spread(row), verdict, target.decides)
+
+
+def of_call(target: Target, rows: Sequence[Row]) -> Row | None:
+    if target.call:
+        return find(rows, target.measure, target.subject, call=target.call)
+    return find(of_whoami(rows), target.measure, target.subject)
+
+
+def against_peers(rows: Sequence[Row]) -> Iterator[Line]:
+    """Each peer at the number of clients at which it comes closest."""
+    asked = f"at least {figures.number(LEAST_TIMES_PEER)} times"
+    for ours, peers in PEERS.items():
+        for peer in peers:
+            about = f"{ours} against {peer}: requests per second"
+            closest = min(times_as_many(rows, ours, peer), default=None)
+            if closest is None:
+                yield Line(about, asked, "", NOT_MEASURED, decides=False)
+                continue
+            verdict = PASS if closest[0] >= LEAST_TIMES_PEER else FAIL
+            yield Line(about, asked, f"{closest[0]:.2f}{closest[1]}", verdict, decides=False)
+
+
+def times_as_many(rows: Iterable[Row], ours: str, peer: str) -> Iterator[tuple[float, str]]:
+    """The ratio of medians, and under what: ` (10 clients)`. The same parameters on both sides."""
+    measured = [row for row in rows if row.measure == "requests_per_second"]
+    for row in measured:
+        other = find(measured, row.measure, peer, **row.parameters)
+        if row.subject == ours and other is not None and other.median:
+            varied = figures.varied(row)
+            yield row.median / other.median, f" ({varied})" if varied else ""
+
+
+def as_table(lines: Iterable[Line]) -> Table:
+    table = Table(title="Targets")
+    for column in ("what", "asked", "found", ""):
+        table.add_column(column)
+    colours = {PASS: "green", FAIL: "bold red", NOT_MEASURED: "yellow"}
+    for line in lines:
+        table.add_row(
+            *map(escape, (line.about, line.asked, line.found)),
+            f"[{colours[line.verdict]}]{line.verdict}[/]",
+        )
+    return table
+
+
+def tally(lines: Sequence[Line]) -> str:
+    return ", ".join(
+        f"{sum(line.verdict == verdict for line in lines)} {verdict}"
+        for verdict in (PASS, FAIL, NOT_MEASURED)
+    )

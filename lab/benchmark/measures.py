@@ -1,0 +1,134 @@
+"""What can be measured, and under which question is it shown?
+
+A measure that is not here is shown too: `tables.py` lists it at the end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Measure:
+    """`across`: the parameter whose values stand side by side as columns.
+
+    `chart`: "bars" (a chart for each column), "lines" (a chart for each value of `facet`; bars
+    where nothing was varied) or "".
+    `is_counted`: the same each time, so that any difference is one.
+    """
+
+    key: str
+    title: str
+    across: str = ""
+    chart: str = ""
+    facet: str = ""
+    is_counted: bool = False
+
+
+MEASURES = (
+    Measure("requests_per_second", "Requests per second", across="clients", chart="bars"),
+    Measure("latency_p50", "Latency, median", across="clients"),
+    Measure("latency_p95", "Latency, 95th percentile", across="clients", chart="bars"),
+    Measure("latency_p99", "Latency, 99th percentile", across="clients"),
+    Measure("sql_statements", "SQL statements", is_counted=True),
+    Measure("redis_commands", "Redis commands", is_counted=True),
+    Measure("bytes_sent", "Bytes sent", is_counted=True),
+    Measure("bytes_received", "Bytes received", is_counted=True),
+    Measure("times_floor", "Times the floor", chart="bars"),
+    Measure("microseconds", "Time in the process"),
+    Measure("cpu_milliseconds", "CPU", across="clients"),
+    Measure("login", "Login"),
+    Measure("refresh", "Refresh", across="rotation"),
+    Measure("sign_microseconds", "Sign", across="claims", chart="lines"),
+    Measure("verify_microseconds", "Verify", across="claims", chart="lines"),
+    Measure("token_bytes", "Bytes of a token", across="claims", chart="lines", is_counted=True),
+    Measure("credential_bytes_client", "Bytes that the client keeps", is_counted=True),
+    Measure("credential_bytes_store", "Bytes that the store keeps", is_counted=True),
+    Measure("time_to_revoke", "Time to revoke", across="workers", chart="bars"),
+    Measure("crossover", "Latency", across="redis_milliseconds", chart="lines"),
+    Measure("redis_round_trip", "Round trip to Redis", across="redis_milliseconds"),
+    Measure("scale", "Time of a call", across="live", chart="lines", facet="call"),
+    Measure("memory_per_10000_logins", "Memory for 10,000 logins"),
+)
+BY_KEY = {measure.key: measure for measure in MEASURES}
+
+
+@dataclass(frozen=True)
+class Group:
+    """One question of the report. `tables`: the measures of each table; those of one share it."""
+
+    key: str
+    title: str
+    about: str
+    tables: tuple[tuple[str, ...], ...]
+
+
+GROUPS = (
+    Group(
+        "speed",
+        "Who is how fast?",
+        "`GET whoami/` over HTTP, by as many clients at once as each column says, each of which "
+        "asks again as soon as it is answered.",
+        (("requests_per_second",), ("latency_p50",), ("latency_p95",), ("latency_p99",)),
+    ),
+    Group(
+        "request",
+        "What does a request cost?",
+        "`GET whoami/` once, by a client that is logged in. The floor is the same view without "
+        "authentication, behind the same middleware.",
+        (
+            ("sql_statements", "redis_commands", "bytes_sent", "bytes_received"),
+            ("times_floor", "microseconds"),
+            ("cpu_milliseconds",),
+        ),
+    ),
+    Group(
+        "login",
+        "What do login and refresh cost?",
+        "A login is mostly the hash of a password, which is slow on purpose.",
+        (("login", "refresh"),),
+    ),
+    Group(
+        "tokens",
+        "What do the parts of a token cost?",
+        "Signing and verifying alone, by the algorithms that can be configured; and what client "
+        "and store keep for one login.",
+        (
+            ("sign_microseconds",),
+            ("verify_microseconds",),
+            ("token_bytes",),
+            ("credential_bytes_client", "credential_bytes_store"),
+        ),
+    ),
+    Group(
+        "revoke",
+        "How long does a credential live on after it was revoked?",
+        "From the answer to the revoking call until every worker process has refused once. What "
+        "lives until `exp` was not waited for: the figure is what was left of it.",
+        (("time_to_revoke",),),
+    ),
+    Group(
+        "crossover",
+        "At which distance of Redis does which design win?",
+        "The median latency of the same request while Redis is further and further away.",
+        (("crossover",), ("redis_round_trip",)),
+    ),
+    Group(
+        "scale",
+        "Does it stay flat while logins pile up?",
+        "The same calls with more and more live sessions and token families.",
+        (("scale",), ("memory_per_10000_logins",)),
+    ),
+)
+
+# How the value of a parameter is said where it heads a column or names a line.
+PARAMETER_WORDS = {
+    "clients": "{} clients",
+    "workers": "{} workers",
+    "redis_milliseconds": "Redis {} ms away",
+    "live": "{} live",
+    "rotation": "rotation {}",
+    "claims": "{} claims",
+    "algorithm": "{}",
+    "call": "{}",
+}

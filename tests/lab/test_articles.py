@@ -1,0 +1,110 @@
+"""Is what stands under "found here" ours, and what stands under "an article says" theirs?"""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from lab.benchmark.articles import CLAIMS, NOT_MEASURED, Claim
+from lab.benchmark.rows import SECONDS_UNTIL_EXP, Row
+from tests.lab import made_up
+
+pytestmark = pytest.mark.once
+BY_KEY = {claim.key: claim for claim in CLAIMS}
+MEASURED = [claim for claim in CLAIMS if claim.key != "B4"]
+
+
+def found(key: str, *rows: Row) -> str:
+    return BY_KEY[key].found(rows)
+
+
+def test_the_claims_are_these() -> None:
+    assert list(BY_KEY) == ["B1", "B2", "B3", "B4", "B5", "B6", "B10", "B11"]
+    assert all(claim.question.endswith("?") and claim.why.endswith(".") for claim in CLAIMS)
+
+
+@pytest.mark.parametrize("claim", MEASURED, ids=lambda claim: claim.key)
+def test_nothing_is_found_where_nothing_was_measured(claim: Claim) -> None:
+    assert claim.found([]) == NOT_MEASURED
+
+
+@pytest.mark.parametrize("claim", MEASURED, ids=lambda claim: claim.key)
+def test_every_number_that_is_found_comes_from_a_row(claim: Claim) -> None:
+    """All figures here have three digits that no article has, and so has every answer."""
+    rows = [
+        Row(row.measure, row.subject, row.unit, [777], row.parameters)
+        for row in made_up.every_measure()
+    ]
+    varied = {str(value) for row in rows for value in row.parameters.values()}
+    names = r"p95|HS256|RS256|ES256"
+    numbers = set(re.findall(r"\d[\d.,]*\d|\d", re.sub(names, "", claim.found(rows))))
+    # 0 is a difference of two rows, 1 their ratio.
+    assert numbers - varied <= {"777", "0", "1"}
+    assert "777" in numbers
+
+
+def test_the_window_of_a_thief_is_arithmetic() -> None:  # B4
+    assert found("B4") == "15 min is 98.96% less than 24 h; 5 min is 99.65% less than 24 h"
+
+
+def test_a_request_is_said_with_its_counts() -> None:  # B1
+    rows = [
+        Row("latency_p50", "session-redis", "ms", [9], {"clients": 10}),
+        Row("latency_p50", "session-redis", "ms", [2], {"clients": 1}),
+        Row("latency_p95", "session-redis", "ms", [3], {"clients": 1}),
+        Row("sql_statements", "session-redis", "", [0]),
+        Row("redis_commands", "session-redis", "", [2], {"call": "refresh"}),
+        Row("redis_commands", "session-redis", "", [1]),
+    ]
+    assert found("B1", *rows) == (
+        "session-redis 2 ms, p95 3 ms (1 client), SQL statements: 0, Redis commands: 1"
+    )
+
+
+def test_the_shortest_token_stands_for_the_hmac() -> None:  # B2
+    rows = [
+        Row("verify_microseconds", "jwt", "µs", [n], {"algorithm": algorithm, "claims": n})
+        for algorithm in ("RS256", "HS256")
+        for n in (20, 5)
+    ]
+    assert found("B2", *rows) == "verify 5 µs (HS256, 5 claims)"
+
+
+def test_a_stateless_token_is_refused_when_it_expires() -> None:  # B3
+    row = Row("time_to_revoke", "jwt-naive", SECONDS_UNTIL_EXP, [86400], {"workers": 4})
+    assert found("B3", row) == "jwt-naive, refused 86,400 s (until exp) after it was revoked"
+
+
+def refreshing(rotation: str, *times: float) -> Row:
+    return Row("refresh", "jwt-expiry", "ms", list(times), {"rotation": rotation})
+
+
+def test_rotation_is_what_it_adds() -> None:  # B5
+    apart = [refreshing("on", 5, 5.5), refreshing("off", 3, 3.5)]
+    assert found("B5", *apart) == "jwt-expiry 2 ms (5.25 with, 3.25 without)"
+    close = [refreshing("on", 3, 5), refreshing("off", 2, 4)]
+    assert found("B5", *close).endswith("which is within the noise")
+    assert found("B5", apart[0]) == NOT_MEASURED
+
+
+def test_memory_is_a_ratio_of_both() -> None:  # B6
+    rows = [
+        Row("credential_bytes_client", key, "bytes", [size])
+        for key, size in (("jwt-expiry", 320), ("session-redis", 32))
+    ]
+    assert found("B6", *rows).endswith("320 for jwt-expiry, 32 for session-redis, 10 times as many")
+    assert found("B6", rows[0]) == NOT_MEASURED
+
+
+def test_sizes_grow_with_the_claims() -> None:  # B10
+    rows = [
+        Row("token_bytes", "jwt", "bytes", [size], {"algorithm": "ES256", "claims": claims})
+        for claims, size in ((20, 700), (5, 300))
+    ]
+    assert found("B10", *rows) == "ES256, bytes: 300 with 5 claims, 700 with 20 claims"
+
+
+def test_load_is_said_from_few_clients_to_many() -> None:  # B11
+    rows = [Row("latency_p95", "jwt-expiry", "ms", [n], {"clients": n}) for n in (50, 1)]
+    assert found("B11", *rows) == "jwt-expiry p95 1 ms (1 client), 50 ms (50 clients)"
