@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from django.contrib.auth.hashers import check_password, make_password
@@ -141,9 +142,7 @@ class User(AbstractUser):
         the model's columns, whatever order the names come in; given another order it
         would put the epoch into `is_superuser`.
         """
-        names = [field.attname for field in cls._meta.concrete_fields if field.attname in known]
-        if len(names) != len(known):
-            raise TypeError(f"not columns of a user: {sorted(known.keys() - set(names))}")
+        names = _in_column_order(tuple(known))
         return cls.from_db("default", names, [known[name] for name in names])
 
     def save(  # type: ignore[override]
@@ -221,6 +220,15 @@ class User(AbstractUser):
             algorithm="sha256",
         )
         return f"{self.epoch}.{mac.hexdigest()[:32]}"
+
+
+@lru_cache(maxsize=8)
+def _in_column_order(known: tuple[str, ...]) -> tuple[str, ...]:
+    """Sorted once for each caller, not for each of its requests; raises `TypeError`."""
+    columns = [field.attname for field in User._meta.concrete_fields]
+    if unknown := set(known) - set(columns):
+        raise TypeError(f"not columns of a user: {sorted(unknown)}")
+    return tuple(name for name in columns if name in known)
 
 
 class AuthEvent(models.Model):

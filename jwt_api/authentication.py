@@ -1,7 +1,7 @@
 """Who is asking? In the jwt flow: whoever the signed claims say.
 
-One signature; no SQL, and no Redis unless JWT_REVOCATION asks for it. Its twin is
-`sessions_api.authentication`.
+One signature, which each process checks once; no SQL, and no Redis unless JWT_REVOCATION asks for
+it. Its twin is `sessions_api.authentication`.
 """
 
 from collections.abc import Iterable
@@ -25,6 +25,7 @@ from accounts.models import User
 from jwt_api import programs
 from jwt_api.revocation import roles_now
 from jwt_api.tokens import AccessToken, ProgramAccessToken
+from jwt_api.verified import verified
 
 
 class Authentication(BaseAuthentication):
@@ -91,7 +92,12 @@ def _form_of(request: Request) -> Iterable[str]:
 
 
 def read_access_token(text: bytes) -> AccessToken:
-    """The token, if every check passes; raises `CredentialExpired` or `CredentialInvalid`.
+    """The token, if every check passes; raises `CredentialExpired` or `CredentialInvalid`."""
+    return verified(text, verify_access_token)
+
+
+def verify_access_token(text: bytes) -> AccessToken:
+    """As `read_access_token`, with nothing remembered.
 
     A login's, or a program's: they differ in their audience, which is checked after the signature.
     """

@@ -10,10 +10,12 @@
 import base64
 import os
 import stat
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
@@ -31,20 +33,53 @@ File = tuple[str, int, int]
 """Name, time of the last change in nanoseconds, inode."""
 
 
+# A file system counts time in steps, the coarsest (FAT) in steps of two seconds: a folder that
+# changes twice within one looks as if it had changed once.
+SETTLED_SECONDS = 2
+
+
+class _Listing(NamedTuple):
+    """The names of the ring's files, as they were when the folder had this stamp."""
+
+    stamp: tuple[int, ...]
+    first_seen: float
+    is_settled: bool
+    paths: tuple[tuple[str, str], ...]
+
+
+_listings: dict[Path, _Listing] = {}
+
+
 def files_in(directory: Path) -> tuple[File, ...]:
     """Each file that makes up the ring, oldest name first: 9.pem comes before 10.pem.
 
+    Looks at each of them on every call, and for others only when the folder has changed.
     Raises `FileNotFoundError` when one goes while we look.
     """
-    if not directory.exists():
+    try:
+        folder = os.stat(directory)
+    except FileNotFoundError:
         return ()
-    with os.scandir(directory) as entries:
-        found = [
-            (entry.name, _last_changed(entry.stat()), entry.inode())
-            for entry in entries
-            if entry.name.endswith(KEY_FILES) or entry.name == MANIFEST
-        ]
-    return tuple(sorted(found, key=lambda file: (len(file[0]), file[0])))
+    stamp = (folder.st_mtime_ns, folder.st_ctime_ns, folder.st_ino, folder.st_dev)
+    known = _listings.get(directory)
+    if known is None or known.stamp != stamp or not known.is_settled:
+        known = _listings[directory] = _list(directory, stamp, known)
+    found = [(name, os.stat(path)) for name, path in known.paths]
+    return tuple([(name, _last_changed(file), file.st_ino) for name, file in found])
+
+
+def _list(directory: Path, stamp: tuple[int, ...], before: _Listing | None) -> _Listing:
+    """List the folder. Only a listing that was taken some time after its stamp is settled.
+
+    Measured from when we first saw the stamp: the file system may stand on another machine, with
+    a clock of its own.
+    """
+    now = time.perf_counter()
+    first_seen = before.first_seen if before and before.stamp == stamp else now
+    ours = [name for name in os.listdir(directory) if name.endswith(KEY_FILES) or name == MANIFEST]
+    ours.sort(key=lambda name: (len(name), name))
+    paths = tuple((name, os.path.join(directory, name)) for name in ours)
+    return _Listing(stamp, first_seen, now - first_seen >= SETTLED_SECONDS, paths)
 
 
 def _last_changed(file: os.stat_result) -> int:

@@ -4,8 +4,6 @@ No SQL; one Redis read, or none where Redis announces what changes. Its twin is
 `jwt_api.authentication`.
 """
 
-from dataclasses import asdict
-
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -40,7 +38,7 @@ class Authentication(BaseAuthentication):
         assert session.record is not None
         assert session.snapshot is not None
         user_id = int(session[SESSION_KEY])
-        user = User.from_known(id=user_id, **asdict(session.snapshot))
+        user = User.from_known(id=user_id, **vars(session.snapshot))
         presented = Presented(
             flow="sessions",
             user_id=user_id,

@@ -280,5 +280,5 @@ class SessionStore(SessionBase):
         """Nothing to do: every key has a TTL."""
 
 
-def _encoded(data: dict[str, Any]) -> str:
-    return json.dumps(data, sort_keys=True, separators=(",", ":"))
+# Made once: `json.dumps` makes an encoder for every call that asks for more than its defaults.
+_encoded = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode

@@ -30,8 +30,8 @@ from tests.postgres_server import start_postgres
 if TYPE_CHECKING:
     from accounts.models import User
 
-# Here, because tests outside of the contract suite import them as well, and may come first.
-pytest.register_assert_rewrite("tests.contract.answers", "tests.contract.costs")
+# Here, because tests outside of the contract suite import it as well, and may come first.
+pytest.register_assert_rewrite("tests.contract.answers")
 
 SETTINGS_FILE = Path(__file__).resolve().parent.parent / "authdemo" / "settings.py"
 CI = os.environ.get("CI", "").lower() in ("1", "true")

@@ -183,6 +183,9 @@ class Wire:
         self.tear: int | None = None
         """Which reply, counted from 0, ends in its middle; so does its connection."""
         self.replies = 0
+        self.passing = threading.Event()
+        """Unless it is set, replies are kept back, as if their packets were lost for now."""
+        self.passing.set()
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(str(path))
         self.listener.listen(64)
@@ -190,6 +193,7 @@ class Wire:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
+        self.passing.set()
         for end in self.open:
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
@@ -224,6 +228,7 @@ class Wire:
             while part := far.recv(65536):
                 number, self.replies = self.replies, self.replies + 1
                 time.sleep(self.delay)
+                self.passing.wait()
                 if number == self.tear:
                     near.sendall(part[: len(part) // 2])
                     break

@@ -37,6 +37,7 @@ JWT_ONLY = {
     "revocation",
     "serializers",
     "tokens",
+    "verified",
     "views",
 }
 JWT_ONLY |= {"hsm", "key_files", "manifest", "rotation", "signers"}  # parts of the key ring

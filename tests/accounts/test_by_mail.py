@@ -19,12 +19,12 @@ from accounts import by_mail, links
 from accounts.contract.registry import flows
 from accounts.models import AuthEvent, User
 from authdemo import settings as site_settings
+from lab.benchmark.costs import measured
 from tests.accounts.doors import said
 from tests.accounts.mailing import ADDRESS, PASSWORD, ask, link, link_to, token_of, use
 from tests.accounts.people import make
 from tests.accounts.plans import plans
 from tests.accounts.racing import at_once, browser, log_in, post, trials
-from tests.contract.costs import measured
 from tests.log_reader import reading
 from tests.outages import no_database, no_redis
 from tests.sessions_api.test_snapshot import change_in_admin

@@ -25,6 +25,7 @@ from pytest_django import Settings
 from accounts.contract.errors import BadLogin, Throttled
 from accounts.models import User
 from accounts.throttling import claim_attempt, give_back_attempt
+from lab.benchmark.costs import FRAMES
 from tests.accounts import doors
 from tests.accounts.doors import (
     ADMIN,
@@ -39,7 +40,6 @@ from tests.accounts.doors import (
 )
 from tests.accounts.people import make
 from tests.accounts.racing import at_once, browser, log_in, post, trials
-from tests.contract.costs import FRAMES
 
 pytestmark = pytest.mark.django_db
 AT_EVERY_DOOR = pytest.mark.parametrize("door", [*DOORS, STOCK_ADMIN], ids=str)

@@ -5,9 +5,9 @@ from django_redis import get_redis_connection
 from pytest_django import Settings
 
 from accounts.client import FlowClient
+from lab.benchmark.costs import measured
 from lab.differences import difference
 from tests.contract.calls import CALLS, Call
-from tests.contract.costs import measured
 from tests.contract.people import Enter, Person
 
 pytestmark = pytest.mark.inside("counts SQL statements and Redis commands")

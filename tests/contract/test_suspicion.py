@@ -18,6 +18,7 @@ from pytest_django import Settings
 from accounts.client import FlowClient
 from accounts.models import AuthEvent, User
 from accounts.security_log import hashed_device
+from lab.benchmark.costs import measured
 from lab.differences import difference
 from tests.contract.answers import (
     assert_ended,
@@ -28,7 +29,6 @@ from tests.contract.answers import (
     steal,
 )
 from tests.contract.clock import Clock
-from tests.contract.costs import measured
 from tests.contract.people import Enter, Person, Visit
 from tests.log_reader import reading
 

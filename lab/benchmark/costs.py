@@ -1,4 +1,4 @@
-"""What does a call cost? SQL statements and Redis commands, counted where they arrive."""
+"""What does a request cost the stores? SQL statements and Redis commands, where they arrive."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-# What frames a transaction is not counted: its number depends on how the test is run.
+# What frames a transaction is not counted: its number depends on who sends the request.
 FRAMES = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE")
 # What a connection says of itself, and what counting takes.
 NOT_OURS = {"hello", "auth", "select", "client", "ping", "info", "config", "command"}
@@ -22,15 +22,22 @@ class Cost:
 
 @contextmanager
 def measured(redis: Any) -> Iterator[Cost]:
-    """Fill in the cost of what happens inside: the server's own count of its commands."""
+    """Fill in the cost of what happens inside: the server's own count of its commands.
+
+    The count is the server's, of all its clients: nobody else may use that Redis meanwhile.
+    """
     cost = Cost()
-    redis.config_resetstat()
+    before = _commands(redis)
     with CaptureQueriesContext(connection) as queries:
         yield cost
     statements = [query["sql"] for query in queries.captured_queries]
     cost.sql += [sql for sql in statements if not sql.startswith(FRAMES)]
-    counted = {
+    spent = {name: n - before.get(name, 0) for name, n in _commands(redis).items()}
+    cost.redis.update({name: n for name, n in spent.items() if n and name not in NOT_OURS})
+
+
+def _commands(redis: Any) -> dict[str, int]:
+    return {
         name.removeprefix("cmdstat_").partition("|")[0]: stat["calls"]
         for name, stat in redis.info("commandstats").items()
     }
-    cost.redis.update({name: n for name, n in counted.items() if name not in NOT_OURS})

@@ -1,0 +1,192 @@
+"""How much does the check of a credential cost beside a request that checks nothing?
+
+In one process, microseconds per request and multiples of the floor: the same view behind the same
+middleware, with no authentication. Nothing else is in the way, no socket and no other worker, so
+that a microsecond can be seen. `manage.py floor` measures both flows by it.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from statistics import median
+from typing import Any
+from wsgiref.util import setup_testing_defaults
+
+from django.conf import settings
+from django.core.servers.basehttp import get_internal_wsgi_application
+from django.test.utils import override_settings
+from django.urls import include, path
+from django.utils.module_loading import import_string
+from django_redis import get_redis_connection
+from redis.exceptions import ResponseError
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.permissions import AllowAny
+
+from accounts.contract.flow import Presented
+from accounts.contract.views import WhoamiView
+from lab.benchmark.costs import measured as counted
+from lab.benchmark.rows import Row
+
+Environ = dict[str, Any]
+FLOOR = "floor"
+BLOCK = (
+    5  # requests in a row of one subject: short, so that most are over before they are preempted
+)
+WARM_UP = 200  # requests of each subject
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+
+
+class FloorView(WhoamiView):
+    """`whoami` for a visitor whom nobody asked who they are. Measures; never mounted on a site."""
+
+    permission_classes = [AllowAny]
+
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        return []
+
+    def presented(self) -> Presented:
+        return Presented(flow=FLOOR, user_id=1, epoch=1, device="AAAAAAAAAAA", roles=())
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Whose request is measured. `environ` makes the WSGI environ of the next one."""
+
+    name: str
+    environ: Callable[[], Environ]
+
+
+class Simulated(Exception):
+    """Raised for a Redis that is none: its figures would be of something else."""
+
+
+class NotAnswered(Exception):
+    """Raised when a subject's request was refused: the figure would be that of a refusal."""
+
+
+def get(address: str, **headers: str) -> Callable[[], Environ]:
+    """Makes `GET address` as `BROWSER` would send it; headers by WSGI name: `HTTP_COOKIE`.
+
+    A credential that another browser or address logged in with costs more: its use is judged.
+    """
+    browser = {
+        "HTTP_HOST": "127.0.0.1",
+        "HTTP_ACCEPT": "application/json",
+        "HTTP_USER_AGENT": BROWSER,
+        "REMOTE_ADDR": "127.0.0.1",
+    }
+
+    def environ() -> Environ:
+        made: Environ = {**browser, "PATH_INFO": address, "QUERY_STRING": "", **headers}
+        made["wsgi.input"] = BytesIO()
+        setup_testing_defaults(made)
+        return made
+
+    return environ
+
+
+def figures(subjects: Sequence[Subject], *, repetitions: int = 7, rounds: int = 100) -> list[Row]:
+    """Time and count the subjects and the floor; a row of each measure for each subject.
+
+    In each round every subject gets one block, in an order drawn anew, so that drift hits all
+    alike. A repetition's figure is the median of its rounds' blocks. Raises `Simulated`, and
+    `NotAnswered` for an answer that is not 200.
+    """
+    with warmed_up(subjects) as measured:
+        for _ in range(repetitions):
+            measured.repeat(rounds)
+        return measured.rows() + measured.counts()
+
+
+@contextmanager
+def warmed_up(subjects: Sequence[Subject]) -> Iterator[Measured]:
+    """The application with the floor mounted, after some requests of each subject."""
+    refuse_simulated_redis()
+    application = get_internal_wsgi_application()
+    with override_settings(ROOT_URLCONF=_with_floor(settings.ROOT_URLCONF)):
+        measured = Measured(application, [Subject(FLOOR, get("/api/floor/whoami/")), *subjects])
+        for subject in measured.subjects:
+            measured.block(subject, WARM_UP)
+        yield measured
+
+
+class Measured:
+    """The subjects, the application that answers them, and what was measured so far."""
+
+    def __init__(self, application: Any, subjects: Sequence[Subject]) -> None:
+        self.application = application
+        self.subjects = subjects
+        self.microseconds: dict[str, list[float]] = {each.name: [] for each in subjects}
+
+    def block(self, subject: Subject, requests: int = BLOCK) -> float:
+        """Microseconds per request. What makes the environs is not timed."""
+        environs = [subject.environ() for _ in range(requests)]
+        began = time.perf_counter_ns()
+        for environ in environs:
+            self.answer(environ)
+        return (time.perf_counter_ns() - began) / requests / 1000
+
+    def answer(self, environ: Environ) -> bytes:
+        """One request, as a server handles it: the answer is read, and closed."""
+        said: list[str] = []
+        response = self.application(environ, lambda status, headers: said.append(status))
+        body = b"".join(response)
+        response.close()
+        if said != ["200 OK"]:
+            raise NotAnswered(f"{environ['PATH_INFO']}: {said} {body[:200]!r}")
+        return body
+
+    def repeat(self, rounds: int) -> None:
+        blocks: dict[str, list[float]] = {name: [] for name in self.microseconds}
+        for _ in range(rounds):
+            for subject in random.sample(self.subjects, len(self.subjects)):
+                blocks[subject.name].append(self.block(subject))
+        for name, times in blocks.items():
+            self.microseconds[name].append(median(times))
+
+    def rows(self) -> list[Row]:
+        floor = self.microseconds[FLOOR]
+        times = [Row("microseconds", name, "µs", each) for name, each in self.microseconds.items()]
+        ratios = [
+            Row("times_floor", name, "times", [a / b for a, b in zip(each, floor, strict=True)])
+            for name, each in self.microseconds.items()
+        ]
+        return times + ratios
+
+    def counts(self) -> list[Row]:
+        rows = []
+        for subject in self.subjects:
+            with counted(_redis()) as cost:
+                self.answer(subject.environ())
+            redis = sum(cost.redis.values())
+            rows.append(Row("sql_statements", subject.name, "statements", [len(cost.sql)]))
+            rows.append(Row("redis_commands", subject.name, "commands", [redis]))
+        return rows
+
+
+def refuse_simulated_redis() -> None:
+    """Raise `Simulated` unless Redis is a real one: no imitation knows INFO."""
+    try:
+        _redis().info("server")
+    except ResponseError as error:
+        raise Simulated(
+            "This Redis is simulated: what it takes is no measure of Redis. Install redis-server, "
+            "or name one by REDIS_URL."
+        ) from error
+
+
+def _redis() -> Any:
+    return get_redis_connection(settings.SESSION_CACHE_ALIAS)
+
+
+def _with_floor(urlconf: str) -> tuple[Any, ...]:
+    """The site's URLs and the floor's, as deep as a flow's, and found just before any of them."""
+    floor = [path("whoami/", FloorView.as_view(), name="whoami")]
+    site: list[Any] = list(import_string(f"{urlconf}.urlpatterns"))
+    first = next(n for n, each in enumerate(site) if str(each.pattern).startswith("api/"))
+    return (*site[:first], path("api/floor/", include((floor, FLOOR))), *site[first:])

@@ -1,0 +1,93 @@
+"""How far above the floor is each flow? Logs in by every one of them, and measures its `whoami`."""
+
+import cProfile
+import io
+import pstats
+import secrets
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.core.servers.basehttp import get_internal_wsgi_application
+
+from accounts.client import FlowClient
+from accounts.contract.registry import flows
+from accounts.models import User
+from lab.benchmark.floor import BROWSER, NotAnswered, Simulated, Subject, figures, get, warmed_up
+
+SITE = "http://127.0.0.1"
+
+
+class Command(BaseCommand):
+    help = (
+        "Measure GET whoami/ of each flow, in this process, as a multiple of the same view without "
+        "authentication. It uses the database and the Redis of the settings, makes a user and "
+        "deletes it again. Nobody else may use that Redis meanwhile, or the counts are of both."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--repetitions", type=int, default=7)
+        parser.add_argument("--profile", metavar="SUBJECT", help="profile this one instead")
+
+    def handle(self, *args: Any, repetitions: int, profile: str | None, **options: Any) -> None:
+        get_internal_wsgi_application()  # starts Redis where it is ours to start
+        try:
+            with logged_in() as subjects:
+                if profile:
+                    self.profile(profile, subjects)
+                    return
+                for row in figures(subjects, repetitions=repetitions):
+                    low, high = row.spread
+                    spread = f"   {low:g} to {high:g}" if high > low else ""
+                    self.stdout.write(f"{row.subject:12} {row.measure:16} {row.median:g}{spread}")
+        except (Simulated, NotAnswered) as error:
+            raise CommandError(str(error)) from error
+
+    def profile(self, name: str, subjects: list[Subject]) -> None:
+        """Where does the time of one subject go? By cProfile, which slows small functions most."""
+        with warmed_up(subjects) as measured:
+            named = {subject.name: subject for subject in measured.subjects}
+            if name not in named:
+                raise CommandError(f"There is no {name}; there are {', '.join(named)}.")
+            profiler = cProfile.Profile()
+            profiler.runcall(measured.block, named[name], 2000)
+        report = io.StringIO()
+        pstats.Stats(profiler, stream=report).sort_stats("cumtime").print_stats()
+        self.stdout.write(report.getvalue())
+
+
+@contextmanager
+def logged_in() -> Iterator[list[Subject]]:
+    """A user of our own, for a while, logged in by every flow."""
+    password = secrets.token_urlsafe(16)
+    username = f"floor-{secrets.token_hex(4)}"
+    user = User.objects.create_user(username, password=password)
+    try:
+        yield [subject_of(flow.key, username, password) for flow in flows()]
+    finally:
+        user.delete()
+
+
+def subject_of(key: str, username: str, password: str) -> Subject:
+    application = get_internal_wsgi_application()
+    client = FlowClient(
+        SITE,
+        key,
+        transport=httpx.WSGITransport(app=application),
+        headers={"User-Agent": BROWSER},
+    )
+    client.login(username, password)
+    return Subject(key, get(f"/api/{key}/whoami/", **sent_by(client)))
+
+
+def sent_by(client: FlowClient) -> dict[str, str]:
+    """The credential, and nothing else: what all visitors have, the floor's has not either."""
+    if client.token:
+        return {"HTTP_AUTHORIZATION": f"Bearer {client.token}"}
+    of_visitors = (settings.CSRF_COOKIE_NAME, settings.KNOWN_DEVICE_COOKIE_NAME)
+    cookies = [each for each in client.http.cookies.jar if each.name not in of_visitors]
+    return {"HTTP_COOKIE": "; ".join(f"{each.name}={each.value}" for each in cookies)}
