@@ -25,9 +25,9 @@ from dataclasses import asdict
 from typing import Any, TypeAlias
 
 from django.conf import settings
-from django_redis import get_redis_connection
 from redis.exceptions import RedisError, ResponseError
 
+from accounts.auth_redis import Redis, auth_redis
 from accounts.contract.errors import (
     ContractError,
     CredentialExpired,
@@ -53,9 +53,7 @@ from sessions_api.records import (
 
 logger = logging.getLogger("authdemo.sessions")
 
-# redis-py's annotations cover every protocol, sync and async at once, and help nobody here.
-Redis: TypeAlias = Any
-Pipeline: TypeAlias = Any
+Pipeline: TypeAlias = Any  # as `Redis`
 
 MOST_DEVICES = 50
 SNAPSHOT_SECONDS = 300
@@ -73,7 +71,7 @@ processes hear of it within a millisecond, and nobody's own next request comes t
 
 def redis() -> Redis:
     """The connection of the session alias; bounded timeouts, no swallowed errors."""
-    return get_redis_connection(settings.SESSION_CACHE_ALIAS)
+    return auth_redis()
 
 
 @contextmanager
