@@ -13,7 +13,7 @@ IN_ENVIRONMENT := $(PYTHON) -m authdemo.bootstrap tests/requirements.txt
 PRODUCTION = ENV_FILE=/dev/null VAR_DIR=$$(mktemp -d) DEBUG=0 LAB=0 HTTPS=1 COOKIE_SECURE=1 \
 	ALLOWED_HOSTS=www.example.com REDIS_URL=redis://redis:6379/0
 
-.PHONY: help run test races fuzz login-times load defences check doctor clean
+.PHONY: help run test races fuzz login-times load benchmark defences check doctor clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ fuzz: ## what /api/schema/ allows and forbids, drawn at random: 500 cases for ea
 
 login-times: ## how long failed logins take, by what is wrong with them: a few minutes
 	$(IN_ENVIRONMENT) -m pytest -q tests/login_times.py $(ARGS)
+
+benchmark: ## measure every strategy and its peers on this machine (a minute: ARGS=--quick)
+	$(PYTHON) -m authdemo.bootstrap requirements.txt manage.py benchmark $(ARGS)
 
 defences: ## take each defence out, and see a test go red: about ten minutes
 	$(IN_ENVIRONMENT) -m tests.defences

@@ -7,6 +7,7 @@ import sys
 from authdemo import bootstrap
 
 WITHOUT_REDIS = {
+    "benchmark",  # starts one of its own
     "check",
     "collectstatic",
     "compilemessages",

@@ -28,6 +28,14 @@ def start_redis() -> None:
         logger.error("The embedded Redis is not running: %s", error)
 
 
+def tell_flows() -> None:
+    """Let every flow do what it does before the first request; after `django.setup`."""
+    from accounts.contract.registry import flows
+
+    for flow in flows():
+        flow.serving()
+
+
 def forget_former_metrics() -> None:
     """Delete the counters of a server that ran before; only its successor's master may call it."""
     for file in settings.METRICS_DIR.glob("*.db"):

@@ -78,6 +78,11 @@ def is_relied_on() -> bool:
     return settings.JWT_REVOCATION != "expiry"
 
 
+def is_kept() -> bool:
+    """Whether anybody may look at it: requests, or the strategies and services of the lab."""
+    return is_relied_on() or settings.LAB
+
+
 def add(
     user_id: int, devices: Iterable[str], *, seconds: int | None = None, must: bool | None = None
 ) -> None:
@@ -114,7 +119,7 @@ def user_changed(user_id: int) -> None:
 
 def _write(write: Callable[[Redis], Any], names: Iterable[str], must: bool | None = None) -> None:
     must = is_relied_on() if must is None else must
-    if not must and not settings.LAB:
+    if not must and not is_kept():
         return
     try:
         write(redis())

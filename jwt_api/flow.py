@@ -2,12 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import update_last_login
 from django.db import transaction
 from django.http import HttpRequest, HttpResponseBase
+from redis.exceptions import RedisError
 from rest_framework_simplejwt.exceptions import ExpiredTokenError, TokenError
 
 from accounts.audit import record
@@ -137,6 +139,12 @@ class Flow(contract.Flow):
         because = TokenFamily.Ended.REVOKED
         ended = store.end_family(device, because, user_id=user_id, deny=self.denies)
         return ended or programs.end(user_id, device)
+
+    def serving(self) -> None:
+        # The sooner the list begins, the fewer tokens are older than it.
+        if denylist.is_kept():
+            with suppress(RedisError):
+                denylist.begin()
 
     def user_changing(self, user_id: int) -> None:
         store.end_outdated_families(user_id)

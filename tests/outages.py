@@ -32,6 +32,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.test import override_settings
 from django_redis.pool import ConnectionFactory
+from fakeredis import TcpFakeServer
 from psycopg.conninfo import conninfo_to_dict
 from pytest_django import Settings
 from redis import Redis
@@ -76,6 +77,18 @@ def no_database() -> Iterator[None]:
     away = unopenable if connection.vendor == "sqlite" else tables_locked
     with waits_for_locks(), away():
         yield
+
+
+@contextmanager
+def simulated_redis() -> Iterator[str]:
+    """The URL of a server that speaks Redis and is none."""
+    fake = TcpFakeServer(("127.0.0.1", 0), server_type="redis")
+    threading.Thread(target=fake.serve_forever, daemon=True).start()
+    try:
+        yield f"redis://127.0.0.1:{fake.server_address[1]}/0"
+    finally:
+        fake.shutdown()
+        fake.server_close()
 
 
 # --- Redis ----------------------------------------------------------------------------------
@@ -183,6 +196,9 @@ class Wire:
         self.tear: int | None = None
         """Which reply, counted from 0, ends in its middle; so does its connection."""
         self.replies = 0
+        self.passing = threading.Event()
+        """Unless it is set, replies are kept back, as if their packets were lost for now."""
+        self.passing.set()
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(str(path))
         self.listener.listen(64)
@@ -190,6 +206,7 @@ class Wire:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
+        self.passing.set()
         for end in self.open:
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
@@ -224,6 +241,7 @@ class Wire:
             while part := far.recv(65536):
                 number, self.replies = self.replies, self.replies + 1
                 time.sleep(self.delay)
+                self.passing.wait()
                 if number == self.tear:
                     near.sendall(part[: len(part) // 2])
                     break

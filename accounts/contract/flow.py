@@ -177,6 +177,9 @@ class Flow(ABC):
     def remembered(self, user_id: int) -> list[Remembered]:
         """Everything the server keeps for this user's logins, for a learner to look at."""
 
+    def serving(self) -> None:
+        """Hear that this process is about to serve. A store that is away keeps nobody from it."""
+
     def user_changing(self, user_id: int) -> None:
         """Hear, inside the transaction, that the user's row changes: roles, active, epoch, or gone.
 

@@ -6,5 +6,6 @@ It is told four things, a URL of keys (JWKS), who issues, for whom, and where to
     python -m jwt_api.verifier
 
 It protects one resource, `GET /notes/`, which a token with the scope `notes:read` opens.
-What it cannot know is that a token was revoked: it takes one until `exp`.
+What it cannot know is that a token was revoked: it takes one until `exp`. A service that may
+reach the site's Redis (`--redis URL`) can.
 """

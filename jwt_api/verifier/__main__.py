@@ -6,6 +6,7 @@ import argparse
 import logging
 import signal
 import sys
+from collections.abc import Callable
 from ipaddress import ip_address
 from socketserver import ThreadingMixIn
 from types import FrameType
@@ -15,7 +16,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from jwt_api.verifier.app import NotesService
 from jwt_api.verifier.keys import KnownKeys
-from jwt_api.verifier.tokens import Verifier
+from jwt_api.verifier.tokens import LEEWAY_SECONDS, Verifier
 
 
 class Server(ThreadingMixIn, WSGIServer):
@@ -47,6 +48,17 @@ def arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=8001, help="0 takes a free one")
     parser.add_argument("--max-age", type=float, default=300, help="seconds until keys are re-read")
     parser.add_argument("--cooldown", type=float, default=30, help="seconds between two reads")
+    parser.add_argument(
+        "--redis",
+        metavar="URL",
+        help="the site's Redis, for its denylist; without it a token is good until it expires",
+    )
+    parser.add_argument(
+        "--when-unsure",
+        choices=("refuse", "accept"),
+        default="refuse",
+        help="while the denylist cannot tell: 503, or as without one",
+    )
     return parser.parse_args(words)
 
 
@@ -65,6 +77,13 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def denylist_at(url: str) -> Callable[[dict[str, Any]], bool]:
+    # Only here: who is told of no Redis needs no client for it.
+    from jwt_api.verifier.denylist import Denylist
+
+    return Denylist(url, leeway=LEEWAY_SECONDS).has
+
+
 def interrupt(signum: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
@@ -75,7 +94,15 @@ def main(words: list[str]) -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     keys = KnownKeys(options.jwks, max_age=options.max_age, cooldown=options.cooldown)
-    service = NotesService(Verifier(keys, options.issuer, options.audience))
+    service = NotesService(
+        Verifier(
+            keys,
+            options.issuer,
+            options.audience,
+            is_revoked=denylist_at(options.redis) if options.redis else None,
+            accepts_unsure=options.when_unsure == "accept",
+        )
+    )
     signal.signal(signal.SIGTERM, interrupt)
     with make_server(options.host, options.port, service, Server, Handler) as server:
         address = f"http://{options.host}:{server.server_port}/notes/"

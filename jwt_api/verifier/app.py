@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from jwt_api.verifier.keys import KeysUnavailable
-from jwt_api.verifier.tokens import InvalidToken, Verifier
+from jwt_api.verifier.tokens import InvalidToken, RevocationUnknown, Verifier
 
 logger = logging.getLogger("notes")
 
@@ -18,6 +18,11 @@ NOTES = (
     "Your token was checked here by its signature alone.",
     "Nobody asked the site, its database or its Redis: this also works while they are away.",
     "So a token that was revoked a minute ago would have opened this as well, until it expires.",
+)
+NOTES_BY_DENYLIST = (
+    "Your token was checked here by its signature, and by the site's denylist.",
+    "The list stands in this process's memory, and Redis announces what changes: nobody was asked.",
+    "So a token that was revoked a moment ago would not have opened this.",
 )
 RETRY_SECONDS = "30"
 
@@ -66,9 +71,14 @@ class NotesService:
         except KeysUnavailable:
             wait = {"Retry-After": RETRY_SECONDS}
             return "503 Service Unavailable", {"error": "keys_unavailable"}, wait
+        except RevocationUnknown as error:
+            logger.warning("refused for now: %s", error)
+            wait = {"Retry-After": RETRY_SECONDS}
+            return "503 Service Unavailable", {"error": "revocation_unknown"}, wait
         if SCOPE not in verified.scope:
             return refused("403 Forbidden", "insufficient_scope", f', scope="{SCOPE}"')
-        body = {"reader": verified.subject, "program": verified.client, "notes": NOTES}
+        notes = NOTES if self.verifier.is_revoked is None else NOTES_BY_DENYLIST
+        body = {"reader": verified.subject, "program": verified.client, "notes": notes}
         return "200 OK", body, {}
 
 

@@ -7,6 +7,7 @@ is imported, since another service would have none of it.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +24,15 @@ NAME = re.compile(r"[A-Za-z0-9_.~@-]{1,64}", re.ASCII)
 
 
 class InvalidToken(Exception):
-    """Malformed, forged, expired, or meant for somebody else."""
+    """Malformed, forged, expired, revoked as far as is known, or meant for somebody else."""
+
+
+class Unsure(Exception):
+    """Whether a token was revoked cannot be told now."""
+
+
+class RevocationUnknown(Exception):
+    """All is right with the token, and whether it was revoked cannot be known now."""
 
 
 @dataclass(frozen=True)
@@ -37,18 +46,37 @@ class Verified:
 
 @dataclass(frozen=True)
 class Verifier:
-    """Whom to believe: one issuer, by its keys, as far as it speaks to this audience."""
+    """Whom to believe: one issuer, by its keys, as far as it speaks to this audience.
+
+    `is_revoked` says of the claims of a good token whether it was revoked, or raises `Unsure`;
+    then `accepts_unsure` decides. Without it a token is good until it expires.
+    """
 
     keys: KnownKeys
     issuer: str
     audience: str
+    is_revoked: Callable[[dict[str, Any]], bool] | None = None
+    accepts_unsure: bool = False
 
     def verify(self, text: str) -> Verified:
-        """Raises `InvalidToken`, and `KeysUnavailable` where nobody can tell."""
+        """Raises `InvalidToken`; `KeysUnavailable`, `RevocationUnknown` where nobody can tell."""
         try:
-            return verified(self._claims(text))
+            claims = self._claims(text)
+            found = verified(claims)
+            self._check_revocation(claims)
+            return found
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
             raise InvalidToken(type(error).__name__) from error
+
+    def _check_revocation(self, claims: dict[str, Any]) -> None:
+        if self.is_revoked is None:
+            return
+        try:
+            if self.is_revoked(claims):
+                raise InvalidToken("revoked")
+        except Unsure as error:
+            if not self.accepts_unsure:
+                raise RevocationUnknown(str(error)) from error
 
     def _claims(self, text: str) -> dict[str, Any]:
         check_text(text)
@@ -84,7 +112,7 @@ def check_text(text: str) -> None:
 def verified(claims: dict[str, Any]) -> Verified:
     """The claims that are acted on, if they have the shape that the issuer gives them."""
     scope = claims.get("scope", "")
-    named = [claims["sub"], claims["client_id"]]
+    named = [claims["sub"], claims["client_id"], claims.get("sid", claims["client_id"])]
     if not isinstance(scope, str) or not all(
         isinstance(each, str) and NAME.fullmatch(each) for each in named
     ):

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -115,13 +115,14 @@ class House:
         wait_for(f"http://{address}/healthz", process)
         return f"http://{address}", process
 
-    def start_service(self) -> str:
+    def start_service(self, *options: str) -> str:
         """The service that verifies on its own; the URL of its notes. It is told the least."""
         command = [
             "-m",
             "jwt_api.verifier",
             "--port=0",
             f"--jwks={self.site}/.well-known/jwks.json",
+            *options,
         ]
         process = self.stack.enter_context(
             running(command, env={}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
@@ -131,9 +132,9 @@ class House:
         assert told
         return told[0]
 
-    def enter(self, flow: str, site: str = "") -> FlowClient:
+    def enter(self, flow: str, site: str = "", username: str = "ada") -> FlowClient:
         client = FlowClient(site or self.site, flow, verify=False)
-        client.login("ada", "ada-demo-password")
+        client.login(username, f"{username}-demo-password")
         self.stack.callback(client.http.close)
         return client
 
@@ -146,6 +147,13 @@ class House:
         keys: list[Any] = [load_pem_private_key(file.read_bytes(), None) for file in files]
         key = next(key for key in keys if jwk_of("", key)["x"] == wanted)
         return jwt.encode({**forge.claims, **claims}, key, "ES256", headers=forge.header)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def wait_for(url: str, process: subprocess.Popen[str]) -> None:
@@ -239,6 +247,46 @@ def test_it_cannot_see_that_a_token_was_revoked(house: House) -> None:
     assert is_active() is False
     past = house.sign(token, exp=Forge(token).claims["iat"] - 31)
     assert show(notes, past) == 401, "and no longer"
+
+
+ENDINGS: dict[str, Callable[[FlowClient, str], object]] = {
+    "logout-all": lambda ada, device: ada.logout_all(),
+    "this token ended": lambda ada, device: ada.send("DELETE", f"devices/{device}/"),
+    "password changed": lambda ada, device: ada.change_password(
+        "ada-demo-password", "ada-demo-password"
+    ),
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS.values(), ids=ENDINGS)
+def test_with_the_sites_redis_it_hears_of_a_revocation(
+    house: House, ending: Callable[[FlowClient, str], object]
+) -> None:
+    """What closes the gap: the denylist, pushed. A request of the service asks nobody."""
+    house.redis.tell("SET", "denied:since", 1)
+    notes = house.start_service(f"--redis={house.redis.url}")
+    ada = house.enter("jwt")
+    token, other = made_by(ada), made_by(house.enter("jwt", username="grace"))
+    wait_until(lambda: show(notes, token) == 200)
+    ending(ada, Forge(token).claims["sid"])
+    wait_until(lambda: show(notes, token) == 401)
+    assert show(notes, other) == 200, "grace has ended nothing"
+
+
+@pytest.mark.parametrize(("when_unsure", "status"), [("refuse", 503), ("accept", 200)])
+def test_while_it_cannot_know_it_does_as_it_was_told(
+    doomed: House, when_unsure: str, status: int
+) -> None:
+    house = doomed
+    house.redis.tell("SET", "denied:since", 1)
+    notes = house.start_service(f"--redis={house.redis.url}", f"--when-unsure={when_unsure}")
+    token = made_by(house.enter("jwt"))
+    wait_until(lambda: show(notes, token) == 200)
+    house.redis.end()
+    wait_until(lambda: show(notes, token) == status)
+    house.redis.start()
+    house.redis.tell("FLUSHALL")
+    wait_until(lambda: show(notes, token) == status)
 
 
 @pytest.mark.thorough

@@ -156,6 +156,7 @@ def introduction(url: str, redis: redis_facts.RedisFacts) -> str:
         "[bold]Start beside it[/bold], in another terminal: notes for tokens of programs, by a",
         "service that has only the public keys (make a token at /jwt/devices/)",
         f"  {verifier_command(url)}",
+        *denylist_hint(),
         "",
         "Ctrl-C stops everything. The lab and these passwords are for this machine only.",
     ]
@@ -174,6 +175,13 @@ def verifier_command(url: str) -> str:
     options = " ".join(f"--{name}={shlex.quote(value)}" for name, value in told.items())
     program = python.relative_to(settings.BASE_DIR) if inside else python
     return f"{program} -m jwt_api.verifier {options}"
+
+
+def denylist_hint() -> list[str]:
+    """What lets that service hear of revocations; not where an address may hold a password."""
+    if settings.REDIS_URL:
+        return []
+    return [f"  and, to hear of revocations too, --redis={settings.CACHES['auth']['LOCATION']}"]
 
 
 def database() -> str:

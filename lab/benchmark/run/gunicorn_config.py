@@ -1,0 +1,102 @@
+"""What does each worker tell the benchmark, and nobody else? Who it is, and what it has spent.
+
+The settings of a gunicorn whose site is measured (`gunicorn -c python:…`). They are those of
+`make run`, and the same for the peers. `GET /benchmark/worker` is answered before
+Django is asked; no deployment has it, since none starts with these settings.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+PATH = "/benchmark/worker"
+# What frames a transaction is not counted: the same statements are framed differently by databases.
+FRAMES = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE")
+
+worker_class = "gthread"
+threads = 4
+backlog = 512
+# Longer than any measurement: the benchmark keeps a connection to each worker.
+keepalive = 3600
+timeout = 120
+graceful_timeout = 3
+loglevel = "warning"
+control_socket_disable = True
+
+
+def when_ready(server: Any) -> None:
+    """In the master: end with the benchmark, also where it was killed and could end nobody."""
+    threading.Thread(target=end_with_input, daemon=True).start()
+
+
+def end_with_input() -> None:
+    while os.read(0, 1024):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def post_worker_init(worker: Any) -> None:
+    """In each worker, after it has loaded the site."""
+    worker.wsgi = Watched(worker.wsgi)
+
+
+class Watched:
+    """The site, and beside it one path that tells what this process has spent.
+
+    `?count=1` begins to count SQL statements, from 0; `?count=0` ends it. While nothing is counted
+    no call of the site takes another way than without us.
+    """
+
+    def __init__(self, application: WSGIApplication) -> None:
+        self.application = application
+        self.statements: list[str] = []
+        self.restore: Any = None
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"] != PATH:
+            return self.application(environ, start_response)
+        told = json.dumps(self.told()).encode()
+        if environ["QUERY_STRING"]:
+            self.count(environ["QUERY_STRING"] == "count=1")
+        headers = [("Content-Type", "application/json"), ("Content-Length", str(len(told)))]
+        start_response("200 OK", headers)
+        return [told]
+
+    def told(self) -> dict[str, float]:
+        return {
+            "pid": os.getpid(),
+            "cpu_seconds": time.process_time(),
+            "sql_statements": len(self.statements),
+        }
+
+    def count(self, on: bool) -> None:
+        # Not before the site has its settings.
+        from django.db.backends import utils
+
+        wrapper: Any = utils.CursorWrapper
+        if self.restore is not None:
+            wrapper._execute_with_wrappers = self.restore
+            self.restore = None
+        if on:
+            self.statements.clear()
+            self.restore = wrapper._execute_with_wrappers
+            wrapper._execute_with_wrappers = self.counting(self.restore)
+
+    def counting(self, execute: Any) -> Any:
+        """Every thread's statements, whichever connection they go through."""
+
+        def counted(cursor: Any, sql: Any, *arguments: Any, **named: Any) -> Any:
+            if not str(sql).startswith(FRAMES):
+                self.statements.append(str(sql))
+            return execute(cursor, sql, *arguments, **named)
+
+        return counted

@@ -1,0 +1,50 @@
+"""What do login and refresh cost? One client after another, each call timed by that client.
+
+A login is mostly the hash of a password; it is Argon2 everywhere. Refresh is measured with and
+without rotation where both can be had.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
+
+from lab.benchmark.run.logins import NotOffered
+from lab.benchmark.run.plan import Bench, Step, interleaved
+from lab.benchmark.run.subjects import Subject
+
+SECONDS = 0.5  # about so long for one subject
+
+
+def steps(bench: Bench) -> list[Step]:
+    def turns() -> Iterator[Step]:
+        for subject in bench.subjects:
+            if subject.has_login:
+                label = f"{subject.key} logs in, and refreshes"
+                yield Step(label, SECONDS, partial(measure, bench, subject))
+
+    return interleaved(bench.counts.logins, turns)
+
+
+def measure(bench: Bench, subject: Subject) -> None:
+    renewing = {server: rotation for rotation, server in subject.renewing}
+    for server in sorted(subject.servers):
+        login = subject.login(bench.servers[server].url)
+        login.prepare()
+        taken = milliseconds(login.log_in)
+        if server == subject.server:
+            bench.readings.add("login", subject.key, "ms", taken)
+        if server in renewing:
+            login.prepare()
+            with suppress(NotOffered):
+                taken = milliseconds(login.renew)
+                bench.readings.add("refresh", subject.key, "ms", taken, rotation=renewing[server])
+        login.close()
+
+
+def milliseconds(call: Callable[[], None]) -> float:
+    before = time.perf_counter()
+    call()
+    return 1000 * (time.perf_counter() - before)

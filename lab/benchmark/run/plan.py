@@ -1,0 +1,127 @@
+"""What will be measured, how often, and how long will it take? A list of steps, done in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from lab.benchmark.rows import Row
+from lab.benchmark.run.logins import Login
+from lab.benchmark.run.servers import Project, Server
+from lab.benchmark.run.subjects import Subject
+from lab.benchmark.run.wrk import Driver
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How often, and for how many seconds; what a run has too little of is noise."""
+
+    clients: tuple[int, ...]
+    rounds: int
+    seconds: float
+    warm_up_seconds: float
+    logins: int
+    revocations: int
+    watched_seconds: float
+    distances: tuple[float, ...]  # milliseconds
+    distance_rounds: int
+    distance_seconds: float
+    floor_rounds: int
+
+
+FULL = Counts(
+    clients=(1, 10, 50),
+    rounds=5,
+    seconds=3,
+    warm_up_seconds=1,
+    logins=20,
+    revocations=10,
+    watched_seconds=2,
+    distances=(0, 0.25, 0.5, 1, 2, 5),
+    distance_rounds=3,
+    distance_seconds=2,
+    floor_rounds=100,
+)
+QUICK = Counts(
+    clients=(1, 10),
+    rounds=1,
+    seconds=0.4,
+    warm_up_seconds=0,
+    logins=1,
+    revocations=1,
+    watched_seconds=0.3,
+    distances=(0, 2),
+    distance_rounds=1,
+    distance_seconds=0.3,
+    floor_rounds=30,
+)
+
+
+class Readings:
+    """What was measured so far. Rows are made of it at any time, at an interruption too."""
+
+    def __init__(self) -> None:
+        self.values: dict[
+            tuple[str, str, str, tuple[tuple[str, int | float | str], ...]], list[float]
+        ] = {}
+
+    def add(
+        self, measure: str, subject: str, unit: str, value: float, **parameters: int | float | str
+    ) -> None:
+        """One more repetition of a figure."""
+        key = (measure, subject, unit, tuple(parameters.items()))
+        self.values.setdefault(key, []).append(value)
+
+    def rows(self) -> list[Row]:
+        return [
+            Row(measure, subject, unit, values, dict(parameters))
+            for (measure, subject, unit, parameters), values in self.values.items()
+        ]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One piece of work. `seconds`: about how long it takes."""
+
+    label: str
+    seconds: float
+    run: Callable[[], None]
+
+
+@dataclass
+class Bench:
+    """Everything that a measurement needs; it writes into `readings`."""
+
+    servers: dict[str, Server]
+    projects: dict[str, Project]
+    subjects: tuple[Subject, ...]
+    counts: Counts
+    workers: int
+    driver: Driver
+    redis_url: str
+    folder: Path
+    stack: ExitStack
+    """What is started during the run ends with it."""
+    readings: Readings = field(default_factory=Readings)
+
+    @cached_property
+    def logins(self) -> dict[str, Login]:
+        """A login of each subject that is there for the whole run, made when first needed."""
+        return {subject.key: self.log_in(subject) for subject in self.subjects}
+
+    def server(self, subject: Subject) -> Server:
+        return self.servers[subject.server]
+
+    def log_in(self, subject: Subject, server: str = "") -> Login:
+        login = subject.login(self.servers[server or subject.server].url)
+        login.prepare()
+        login.log_in()
+        return login
+
+
+def interleaved(rounds: int, steps: Callable[[], Iterable[Step]]) -> list[Step]:
+    """Everybody's turn comes once in each round, so that a machine that drifts does so for all."""
+    return [step for _ in range(rounds) for step in steps()]
