@@ -137,8 +137,9 @@ def decode(raw: bytes) -> Record | None:
     except (ValueError, TypeError, RecursionError):
         logger.error("a session record is not readable")
         return None
-    times = (record.created, record.seen)
-    well_typed = isinstance(record.data, dict) and all(
-        type(moment) is int and 0 <= moment < LATEST for moment in times
-    )
-    return record if well_typed else None
+    well_timed = _is_moment(record.created) and _is_moment(record.seen)
+    return record if well_timed and isinstance(record.data, dict) else None
+
+
+def _is_moment(value: object) -> bool:
+    return type(value) is int and 0 <= value < LATEST

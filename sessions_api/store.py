@@ -19,8 +19,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from typing import Any, TypeAlias
 
@@ -74,17 +74,16 @@ def redis() -> Redis:
     return auth_redis()
 
 
-@contextmanager
-def store_errors() -> Iterator[None]:
+class store_errors(AbstractContextManager[None]):  # noqa: N801  # read as a function is
     """Say 503 when Redis does not answer.
 
     Threat: Django's own cache engine takes a failed read for an empty session. A Redis
     that stalls for a second then logs everybody out, and a logout "succeeds" that ended nothing.
     """
-    try:
-        yield
-    except RedisError as error:
-        raise StoreUnavailable(f"redis: {type(error).__name__}") from error
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, RedisError):
+            raise StoreUnavailable(f"redis: {type(error).__name__}") from error
 
 
 # --- the snapshot of a user ------------------------------------------------------------------
