@@ -26,8 +26,9 @@ SITE = "http://127.0.0.1"
 class Command(BaseCommand):
     help = (
         "Measure GET whoami/ of each flow, in this process, as a multiple of the same view without "
-        "authentication, as SESSION_CHECK and JWT_REVOCATION have them. It uses the database and the Redis of the settings, makes a user and "
-        "deletes it again. Nobody else may use that Redis meanwhile, or the counts are of both."
+        "authentication, as SESSION_CHECK and JWT_REVOCATION have them. It uses the database and "
+        "the Redis of the settings, makes a user and deletes it again. Nobody else may use that "
+        "Redis meanwhile, or the counts are of both."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
