@@ -320,7 +320,8 @@ class InThisProcess:
         self._make: Callable[[Redis], Mirror] = lambda client: kind(client, prefixes, most)
         self._lock = threading.Lock()
         self._mirror: Mirror | None = None
-        os.register_at_fork(after_in_child=self._begin_anew)
+        if hasattr(os, "register_at_fork"):  # Windows has no fork
+            os.register_at_fork(after_in_child=self._begin_anew)
 
     def _begin_anew(self) -> None:
         if self._mirror is not None:
