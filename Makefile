@@ -19,7 +19,7 @@ MIRROR_STEPS ?= 10000000
 .PHONY: help run test races fuzz mirror mirror-times login-times load benchmark defences check doctor clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## set up and serve on http://127.0.0.1:8000 (another port: PORT=8001 make run)
 	@$(PYTHON) manage.py demo

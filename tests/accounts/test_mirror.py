@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from redis.utils import HIREDIS_AVAILABLE
 
 from accounts import announcements
 from accounts.announcements import Announcements, now
-from accounts.mirror import TRUST_SECONDS, UNSUPPORTED_SECONDS, Copies, Whole
+from accounts.mirror import TRUST_SECONDS, UNSUPPORTED_SECONDS, Copies, Mirror, Whole
 from tests.accounts.mirroring import HANGS, LateClient, eventually, keep, listeners, listening
 from tests.outages import PrivateRedis, evict, evicting, needs_redis_server
 
@@ -135,11 +136,15 @@ def test_changes_are_heard_by_either_parser(
     pool: Any = ConnectionPool(UnixDomainSocketConnection, path=path, parser_class=parser)
     client = Redis(connection_pool=pool)
     mirror = kind(client, PREFIXES, 2000)
+    many = [f"session:{number}:{'long' * 20}" for number in range(1000)]
+
+    def answers(mirror: Mirror, names: list[str], values: list[bytes]) -> bool:
+        return mirror.get(names) == values
+
     with listening(mirror):
         for value in (b"1", b"2"):
-            many = {f"session:{number}:{'long' * 20}": value for number in range(1000)}
-            client.mset(many)
-            eventually(lambda many=many: mirror.get(list(many)) == list(many.values()))
+            client.mset(dict.fromkeys(many, value))
+            eventually(partial(answers, mirror, many, [value] * len(many)))
         assert isinstance(mirror._state.told._connection._parser, parser)  # type: ignore[union-attr]
 
 
