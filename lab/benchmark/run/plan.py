@@ -30,6 +30,9 @@ class Counts:
     distance_rounds: int
     distance_seconds: float
     floor_rounds: int
+    live: tuple[int, ...]
+    scale_rounds: int
+    devices_of_a_user: int = 2
 
 
 FULL = Counts(
@@ -44,6 +47,8 @@ FULL = Counts(
     distance_rounds=3,
     distance_seconds=2,
     floor_rounds=100,
+    live=(1, 1_000, 100_000, 1_000_000),
+    scale_rounds=10,
 )
 QUICK = Counts(
     clients=(1, 10),
@@ -57,6 +62,8 @@ QUICK = Counts(
     distance_rounds=1,
     distance_seconds=0.3,
     floor_rounds=30,
+    live=(1, 10_000),
+    scale_rounds=2,
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lab.benchmark.run.measuring import crossover, floor, login, request, revoke, speed
+from lab.benchmark.run.measuring import crossover, floor, login, request, revoke, scale, speed
 from lab.benchmark.run.plan import Bench, Step
 
 MEASURES: dict[str, Callable[[Bench], list[Step]]] = {
@@ -13,6 +13,7 @@ MEASURES: dict[str, Callable[[Bench], list[Step]]] = {
     "login": login.steps,
     "revoke": revoke.steps,
     "crossover": crossover.steps,
+    "scale": scale.steps,
 }
 if floor.is_there():
     MEASURES["floor"] = floor.steps
