@@ -41,6 +41,8 @@ def measure(bench: Bench, subject: Subject) -> None:
     bench.readings.add("bytes_sent", subject.key, "bytes", sent)
     bench.readings.add("bytes_received", subject.key, "bytes", received)
     if subject.has_login:
+        held = bench.logins[subject.key].held()
+        bench.readings.add("credential_bytes_client", subject.key, "bytes", held)
         measure_calls(bench, subject)
 
 
