@@ -45,7 +45,10 @@ class Login(ABC):
     def __init__(self, url: str) -> None:
         self.http = httpx.Client(base_url=url, headers=SENT_ALWAYS, timeout=30)
 
-    def close(self) -> None:
+    def leave(self) -> None:
+        """Log out: a user has so many devices at most, and the oldest would end for a new one."""
+        self.prepare()
+        self.revoke()
         self.http.close()
 
     def prepare(self) -> None:

@@ -64,7 +64,7 @@ def fill(bench: Bench, subjects: list[Subject], first: int, last: int) -> None:
     code = FILL.format(first=first, last=last, devices=bench.counts.devices_of_a_user)
     finish(project.variables, project.python, "-m", "django", "shell", "-v0", "-c", code)
     grown = [after - then for after, then in zip(sizes(bench), before, strict=True)]
-    sessions.close()
+    sessions.leave()
     if last - first >= LEAST_FOR_MEMORY:
         for subject in subjects:
             remember(bench, subject, Sizes(*grown), last - first)
@@ -125,5 +125,5 @@ def measure(bench: Bench, subject: Subject, live: int) -> None:
             ask()
             taken = 1_000_000 * (time.perf_counter() - before)
             bench.readings.add("scale", subject.key, "µs", taken, live=live, call=call)
-        login.close()
-    bench.logins.pop(subject.key, None)
+        login.http.close()
+    bench.logins.clear()  # all of ada's are over
