@@ -150,6 +150,11 @@ def private_redis(folder: Path) -> Iterator[str]:
         url = holder.stdout.readline().strip()
         if not url:
             raise BenchmarkError(f"Redis could not be started: {last_line(log.read_text())}")
+        refuse_unfit(url)
+        with redis.Redis.from_url(url) as client:
+            client.config_set(
+                "maxmemory", 0
+            )  # the embedded one is bounded, a million logins are not
         yield url
 
 

@@ -41,7 +41,7 @@ def measure(bench: Bench, subject: Subject) -> None:
             with suppress(NotOffered):
                 taken = milliseconds(login.renew)
                 bench.readings.add("refresh", subject.key, "ms", taken, rotation=renewing[server])
-        login.close()
+        login.leave()
 
 
 def milliseconds(call: Callable[[], None]) -> float:

@@ -34,13 +34,15 @@ def steps(bench: Bench) -> list[Step]:
 
 def measure(bench: Bench, subject: Subject) -> None:
     server = bench.server(subject)
-    headers = bench.logins[subject.key].headers
+    headers = bench.login(subject).headers
     cost = counted(bench.redis_url, server.each_worker[0], subject.whoami, headers)
     record(bench, subject, cost)
     sent, received = bytes_of(server.address, subject.whoami, headers)
     bench.readings.add("bytes_sent", subject.key, "bytes", sent)
     bench.readings.add("bytes_received", subject.key, "bytes", received)
     if subject.has_login:
+        held = bench.login(subject).held()
+        bench.readings.add("credential_bytes_client", subject.key, "bytes", held)
         measure_calls(bench, subject)
 
 
@@ -52,7 +54,7 @@ def measure_calls(bench: Bench, subject: Subject) -> None:
     login.prepare()
     with suppress(NotOffered):
         record(bench, subject, counted_call(bench.redis_url, login, login.renew), call="refresh")
-    login.close()
+    login.leave()
 
 
 def record(bench: Bench, subject: Subject, cost: tuple[float, float], **call: str) -> None:

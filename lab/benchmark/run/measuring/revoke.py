@@ -56,7 +56,7 @@ def measure(bench: Bench, subject: Subject) -> None:
         until_exp = expires_at - time.time() if expires_at else None
         seen = [*threads.map(watch, workers)]
     record(bench, subject, seen, until_exp)
-    login.close()
+    login.http.close()
 
 
 def watched(worker: Worker, path: str, headers: Mapping[str, str], seconds: float) -> Seen:
