@@ -17,7 +17,7 @@ from django.db.models.functions import Greatest, Lower
 from django.utils.crypto import salted_hmac
 
 from accounts.contract.flow import Flow
-from accounts.contract.registry import flows
+from accounts.contract.registry import keepers
 
 # The columns that credentials, or copies of the row in a flow's store, depend on.
 SEEN_BY_FLOWS = {"is_active", "is_staff", "is_superuser"}
@@ -46,7 +46,7 @@ def tell_flows(user_ids: Collection[int]) -> None:
     store never learnt of would otherwise count as done.
     """
     for user_id in user_ids:
-        for flow in flows():
+        for flow in keepers():
             flow.user_changing(user_id)
             # Robust: the change is made by then, and no answer may say that it was not.
             transaction.on_commit(_after_commit(flow, user_id), robust=True)

@@ -1252,6 +1252,55 @@ DEFENCES = (
         "shown.add_row(*line)",
         "tests/lab/test_report.py -k markup",
     ),
+    Defence(
+        "an access token in a cookie is CSRF-checked",
+        "lab/strategies/jwt_in_cookie.py",
+        "            enforce_csrf(request._request)",
+        "            pass",
+        "tests/lab/test_strategies.py -k another_site",
+    ),
+    Defence(
+        "a session in SQL is CSRF-checked",
+        "lab/strategies/database_sessions.py",
+        "            enforce_csrf(request._request)",
+        "            pass",
+        "tests/lab/test_strategies.py -k another_site",
+    ),
+    Defence(
+        "a session in SQL ends with its user's epoch",
+        "lab/strategies/database_sessions.py",
+        "or user.epoch != record.epoch:",
+        "or False:",
+        "tests/lab/test_database_sessions.py -k lab_was_off",
+    ),
+    Defence(
+        "no late use of a session in SQL brings it back",
+        "lab/strategies/database_sessions.py",
+        "DatabaseSession.objects.filter(pk=digest_of(session_id), ended=None).update(",
+        "DatabaseSession.objects.filter(pk=digest_of(session_id)).update(",
+        "tests/lab/test_database_sessions.py -k under_way",
+    ),
+    Defence(
+        "the naive token has an audience of its own",
+        "lab/strategies/naive_jwt.py",
+        'return "lab-naive"',
+        "return super().audience",
+        "tests/lab/test_strategies.py -k naive",
+    ),
+    Defence(
+        "a device list and a logout-all ask every flow that keeps logins",
+        "accounts/contract/registry.py",
+        "return (*flows(), *(flow for flow, is_on in _beside.values() if is_on()))",
+        "return flows()",
+        "tests/lab/test_strategies.py",
+    ),
+    Defence(
+        "the lab's flow is asked only while the lab is on",
+        "lab/apps.py",
+        "is_on=lambda: settings.LAB",
+        "is_on=lambda: True",
+        "tests/lab/test_strategies.py -k store_of_its_own",
+    ),
 )
 
 
