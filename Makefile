@@ -13,10 +13,13 @@ IN_ENVIRONMENT := $(PYTHON) -m authdemo.bootstrap tests/requirements.txt
 PRODUCTION = ENV_FILE=/dev/null VAR_DIR=$$(mktemp -d) DEBUG=0 LAB=0 HTTPS=1 COOKIE_SECURE=1 \
 	ALLOWED_HOSTS=www.example.com REDIS_URL=redis://redis:6379/0
 
-.PHONY: help run test races fuzz login-times load benchmark defences check doctor clean
+# How many reads and changes `make mirror` judges.
+MIRROR_STEPS ?= 10000000
+
+.PHONY: help run test races fuzz mirror mirror-times login-times load benchmark defences check doctor clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## set up and serve on http://127.0.0.1:8000 (another port: PORT=8001 make run)
 	@$(PYTHON) manage.py demo
@@ -32,6 +35,12 @@ races: ## the races at their full count: 100 trials each, an hour or two
 fuzz: ## what /api/schema/ allows and forbids, drawn at random: 500 cases for each call
 	FUZZ_EXAMPLES=500 $(IN_ENVIRONMENT) -m pytest tests/test_schema.py --timeout=1800 $(ARGS)
 	FUZZ_EXAMPLES=500 $(IN_ENVIRONMENT) -m pytest --postgres tests/test_schema.py --timeout=1800 $(ARGS)
+
+mirror: ## ten million random reads and changes of what is kept in memory, judged: some ten minutes
+	MIRROR_STEPS=$(MIRROR_STEPS) $(IN_ENVIRONMENT) -m pytest -q tests/accounts/test_mirror_model.py --timeout=7200 $(ARGS)
+
+mirror-times: ## how long after its end a session is let in from memory: a few minutes
+	$(IN_ENVIRONMENT) -m pytest -q tests/mirror_times.py $(ARGS)
 
 login-times: ## how long failed logins take, by what is wrong with them: a few minutes
 	$(IN_ENVIRONMENT) -m pytest -q tests/login_times.py $(ARGS)

@@ -120,7 +120,8 @@ class Announcements:
         Threat: the thread that listens may have to wait for the interpreter's lock, and each
         busy thread keeps it for five milliseconds. What has come must not wait as long.
         """
-        return self._is_reading or _is_readable(self._connection._sock, 0)
+        # In this order: what is no longer there to be read is being taken in, or was.
+        return _is_readable(self._connection._sock, 0) or self._is_reading
 
     def _read(self) -> Any:
         return self._connection.read_response(push_request=True, timeout=PATIENCE_SECONDS)

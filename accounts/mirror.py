@@ -71,10 +71,6 @@ class State:
         self.is_whole = False
         self.changed: set[str] = set()
 
-    def is_current(self, moment: float) -> bool:
-        """Whether all that Redis has announced until then is heard, as far as can be known."""
-        return moment < self.until and self.told is not None and not self.told.are_unheard()
-
 
 class Mirror(ABC):
     """Copies of the keys under `prefixes`, `most` at most, of the Redis that `client` asks."""
@@ -104,7 +100,7 @@ class Mirror(ABC):
     @property
     def is_current(self) -> bool:
         """Whether it answers without asking Redis, as far as it has copies."""
-        return self._state.is_current(now())
+        return now() < self._state.until
 
     def get(self, names: Sequence[str]) -> list[bytes | None]:
         """What Redis holds under these names, as MGET says it; from memory where it can be.
@@ -118,10 +114,13 @@ class Mirror(ABC):
         """The same from memory alone; None where Redis has to be asked."""
         # One state from here on: an emptied one would make absent what is merely not known.
         state = self._state
+        # Not after: what is heard between the two would be in neither.
+        if state.told is None or state.told.are_unheard():
+            return None
         entries = [state.entries.get(name) for name in names]
         # Not before: this process may have stood still meanwhile.
         moment = now()
-        if not state.is_current(moment):
+        if moment >= state.until:
             return None
         values: list[bytes | None] = []
         for entry in entries:
@@ -320,7 +319,8 @@ class InThisProcess:
         self._make: Callable[[Redis], Mirror] = lambda client: kind(client, prefixes, most)
         self._lock = threading.Lock()
         self._mirror: Mirror | None = None
-        os.register_at_fork(after_in_child=self._begin_anew)
+        if hasattr(os, "register_at_fork"):  # Windows has no fork
+            os.register_at_fork(after_in_child=self._begin_anew)
 
     def _begin_anew(self) -> None:
         if self._mirror is not None:

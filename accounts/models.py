@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import models, transaction
-from django.db.models.base import ModelState
 from django.db.models import F
+from django.db.models.base import ModelState
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Greatest, Lower
 from django.utils.crypto import salted_hmac

@@ -5,14 +5,20 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
 
 import pytest
-from redis import Redis
+from redis import ConnectionPool, Redis
+from redis._parsers import _HiredisParser, _RESP3Parser
+from redis.connection import UnixDomainSocketConnection
 from redis.exceptions import RedisError
+from redis.utils import HIREDIS_AVAILABLE
 
+from accounts import announcements
 from accounts.announcements import Announcements, now
-from accounts.mirror import TRUST_SECONDS, UNSUPPORTED_SECONDS, Copies, Whole
-from tests.accounts.mirroring import LateClient, eventually, keep, listeners, listening
+from accounts.mirror import TRUST_SECONDS, UNSUPPORTED_SECONDS, Copies, Mirror, Whole
+from tests.accounts.mirroring import HANGS, LateClient, eventually, keep, listeners, listening
 from tests.outages import PrivateRedis, evict, evicting, needs_redis_server
 
 pytestmark = [pytest.mark.once, needs_redis_server]
@@ -119,6 +125,29 @@ def test_a_client_that_decodes_gets_text_and_hears_of_changes(server: PrivateRed
         eventually(lambda: mirror.known([NAME]) is None)
 
 
+@pytest.mark.parametrize("kind", [Copies, Whole])
+@pytest.mark.parametrize("parser", [_RESP3Parser, _HiredisParser])
+def test_changes_are_heard_by_either_parser(
+    kind: type[Copies | Whole], parser: type, server: PrivateRedis
+) -> None:
+    if parser is _HiredisParser and not HIREDIS_AVAILABLE:
+        pytest.skip("no hiredis here")
+    path = str(server.socket)
+    pool: Any = ConnectionPool(UnixDomainSocketConnection, path=path, parser_class=parser)
+    client = Redis(connection_pool=pool)
+    mirror = kind(client, PREFIXES, 2000)
+    many = [f"session:{number}:{'long' * 20}" for number in range(1000)]
+
+    def answers(mirror: Mirror, names: list[str], values: list[bytes]) -> bool:
+        return mirror.get(names) == values
+
+    with listening(mirror):
+        for value in (b"1", b"2"):
+            client.mset(dict.fromkeys(many, value))
+            eventually(partial(answers, mirror, many, [value] * len(many)))
+        assert isinstance(mirror._state.told._connection._parser, parser)  # type: ignore[union-attr]
+
+
 def test_each_name_is_answered_in_its_place(redis: Redis) -> None:
     mirror = Copies(redis, PREFIXES, 100)
     redis.mset({"session:1": "a", "session:2": "b"})
@@ -149,6 +178,63 @@ def test_a_check_is_refused_while_an_announcement_is_taken_in(redis: Redis) -> N
     told.hear(lambda names: seen.append(told.are_unheard()), now() + 1)
     assert seen == [True]
     told.close()
+
+
+def once_before(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
+    """Have something happen right before this thread looks whether there is something to read."""
+    real, asking, is_due = announcements._is_readable, threading.current_thread(), [True]
+
+    def look(connected: Any, seconds: float) -> bool:
+        if threading.current_thread() is asking and is_due and is_due.pop():
+            happens()
+        return real(connected, seconds)
+
+    monkeypatch.setattr(announcements, "_is_readable", look)
+
+
+def test_what_another_thread_takes_in_just_now_is_not_heard_yet(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = Announcements(redis, PREFIXES)
+    is_taken, is_done = threading.Event(), threading.Event()
+
+    def take_in(names: list[str]) -> None:
+        is_taken.set()
+        is_done.wait(HANGS)
+
+    def begin() -> None:
+        redis.set(NAME, "new")
+        listener.start()
+        assert is_taken.wait(HANGS)
+
+    def listen() -> None:
+        told.wait(now() + HANGS)
+        told.hear(take_in, now())
+
+    listener = threading.Thread(target=listen)
+    once_before(monkeypatch, begin)
+    assert told.are_unheard()
+    is_done.set()
+    listener.join()
+    told.close()
+
+
+def test_what_is_heard_in_the_midst_of_a_check_counts(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror = Copies(redis, PREFIXES, 100)
+    redis.set(NAME, "old")
+    with listening(mirror):
+        keep(mirror, NAME)
+        told, entries = mirror._state.told, mirror._state.entries
+        assert told is not None
+
+        def revoke() -> None:
+            redis.delete(NAME)
+            eventually(lambda: NAME not in entries and not told._is_reading)
+
+        once_before(monkeypatch, revoke)
+        assert mirror.known([NAME]) is None
 
 
 def test_a_connection_never_connects_anew_by_itself(server: PrivateRedis) -> None:
@@ -375,11 +461,9 @@ def test_too_many_to_be_whole_is_said_once_and_asked_for(
         assert len([r for r in caplog.records if "more than" in r.message]) == 1
 
 
-def test_stop_ends_the_thread(redis: Redis) -> None:
+def test_stop_ends_the_connection(redis: Redis) -> None:
     mirror = Copies(redis, PREFIXES, 100)
-    before = threading.active_count()
     with listening(mirror):
-        assert threading.active_count() == before + 1
+        assert len(listeners(redis)) == 1
     assert not mirror.is_current
-    eventually(lambda: threading.active_count() == before)
-    assert not listeners(redis)
+    eventually(lambda: not listeners(redis))

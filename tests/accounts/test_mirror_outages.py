@@ -33,6 +33,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 NAME = "session:7"
 PREFIXES = ("session:", "user:")
 BOUND_SECONDS = 2
+BOTH_IN_CI = [Copies, pytest.param(Whole, marks=pytest.mark.thorough)]
 
 Cut: TypeAlias = Callable[[PrivateRedis, Wire], Callable[[], None]]
 
@@ -101,7 +102,7 @@ def test_the_bound_is_the_one_that_is_promised() -> None:
     assert TRUST_SECONDS <= BOUND_SECONDS
 
 
-@pytest.mark.parametrize("kind", [Copies, Whole])
+@pytest.mark.parametrize("kind", BOTH_IN_CI)
 @pytest.mark.parametrize("cut", CUTS, ids=lambda cut: cut.__name__)
 def test_what_is_not_heard_is_not_believed(
     kind: type[Copies | Whole], cut: Cut, server: PrivateRedis, wire: Wire, redis: Redis
@@ -119,7 +120,7 @@ def test_what_is_not_heard_is_not_believed(
         eventually(lambda: mirror.get([NAME]) == [b"new"])
 
 
-@pytest.mark.parametrize("kind", [Copies, Whole])
+@pytest.mark.parametrize("kind", BOTH_IN_CI)
 def test_what_was_revoked_during_a_cut_is_never_believed_again(
     kind: type[Copies | Whole], wire: Wire, redis: Redis
 ) -> None:
@@ -144,7 +145,7 @@ def test_what_was_revoked_during_a_cut_is_never_believed_again(
         assert mirror.get([NAME]) == [None]
 
 
-@pytest.mark.parametrize("kind", [Copies, Whole])
+@pytest.mark.parametrize("kind", BOTH_IN_CI)
 def test_announcements_without_end_do_not_keep_it_from_its_heartbeat(
     kind: type[Copies | Whole], server: PrivateRedis, redis: Redis
 ) -> None:
