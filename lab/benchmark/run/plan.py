@@ -108,6 +108,7 @@ class Bench:
     projects: dict[str, Project]
     subjects: tuple[Subject, ...]
     counts: Counts
+    workers: int
     driver: Driver
     redis_url: str
     folder: Path

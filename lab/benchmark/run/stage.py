@@ -71,6 +71,7 @@ def staged(
                 projects=projects,
                 subjects=choice.subjects,
                 counts=choice.counts,
+                workers=choice.workers,
                 driver=driver,
                 redis_url=redis_url,
                 folder=folder,
