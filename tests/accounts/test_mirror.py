@@ -180,6 +180,21 @@ def test_a_check_is_refused_while_an_announcement_is_taken_in(redis: Redis) -> N
     told.close()
 
 
+def test_it_listens_no_longer_than_it_was_told_to_however_much_is_announced(redis: Redis) -> None:
+    """Its heartbeat would come too late."""
+    told = Announcements(redis, PREFIXES)
+    until = now() + 0.1
+
+    def announce_one_more(names: list[str]) -> None:
+        assert now() < until + HANGS / 3
+        redis.set(NAME, "new")
+
+    redis.set(NAME, "new")
+    told.hear(announce_one_more, until)
+    assert told.are_unheard()
+    told.close()
+
+
 def once_before(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
     """Have something happen right before this thread looks whether there is something to read."""
     real, asking, is_due = announcements._is_readable, threading.current_thread(), [True]
@@ -245,13 +260,12 @@ def test_a_connection_never_connects_anew_by_itself(server: PrivateRedis) -> Non
     server.tell("CLIENT", "KILL", "ID", listeners(client)[0])
 
     def listen() -> None:
-        while True:
+        while told.heard_until < 0:
             told.ask()
             told.hear(lambda names: None, now() + 1)
 
     with pytest.raises((RedisError, OSError)):
         listen()
-    assert told.heard_until < 0
     told.close()
 
 

@@ -145,6 +145,24 @@ def test_what_was_revoked_during_a_cut_is_never_believed_again(
         assert mirror.get([NAME]) == [None]
 
 
+@pytest.mark.parametrize("kind", [Copies, Whole])
+def test_what_was_revoked_while_nobody_listened_is_not_believed(
+    kind: type[Copies | Whole], redis: Redis
+) -> None:
+    mirror = kind(redis, PREFIXES, 100)
+    redis.set(NAME, "old")
+    with listening(mirror):
+        keep(mirror, NAME)
+        before = mirror._state.told
+        both = redis.pipeline(transaction=True)
+        both.execute_command("CLIENT", "KILL", "ID", listeners(redis)[0])
+        both.delete(NAME)
+        both.execute()
+        eventually(lambda: mirror.is_current and mirror._state.told not in (None, before))
+        assert mirror.known([NAME]) in (None, [None])
+        assert mirror.get([NAME]) == [None]
+
+
 @pytest.mark.parametrize("kind", BOTH_IN_CI)
 def test_announcements_without_end_do_not_keep_it_from_its_heartbeat(
     kind: type[Copies | Whole], server: PrivateRedis, redis: Redis
