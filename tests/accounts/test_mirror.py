@@ -18,7 +18,15 @@ from redis.utils import HIREDIS_AVAILABLE
 from accounts import announcements
 from accounts.announcements import Announcements, now
 from accounts.mirror import TRUST_SECONDS, UNSUPPORTED_SECONDS, Copies, Mirror, Whole
-from tests.accounts.mirroring import HANGS, LateClient, eventually, keep, listeners, listening
+from tests.accounts.mirroring import (
+    HANGS,
+    LateClient,
+    eventually,
+    is_unknown,
+    keep,
+    listeners,
+    listening,
+)
 from tests.outages import PrivateRedis, evict, evicting, needs_redis_server
 
 pytestmark = [pytest.mark.once, needs_redis_server]
@@ -98,7 +106,7 @@ def test_what_has_expired_is_gone_before_redis_notices(
         # While writes are paused, Redis lets nothing expire, and announces nothing.
         server.tell("CLIENT", "PAUSE", 600_000, "WRITE")
         heard = mirror._state
-        eventually(lambda: mirror.known([NAME]) is None)
+        eventually(lambda: is_unknown(mirror, NAME))
         assert NAME in heard.entries
 
 
@@ -122,7 +130,7 @@ def test_a_client_that_decodes_gets_text_and_hears_of_changes(server: PrivateRed
         keep(mirror, NAME)
         assert mirror.known([NAME]) == ["old"]
         client.delete(NAME)
-        eventually(lambda: mirror.known([NAME]) is None)
+        eventually(lambda: is_unknown(mirror, NAME))
 
 
 @pytest.mark.parametrize("kind", [Copies, Whole])
