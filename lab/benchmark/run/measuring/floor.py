@@ -1,42 +1,31 @@
-"""How far above the floor is each flow, in one process, with no socket? `manage.py floor` says.
+"""How far above the floor is each strategy, in one process and with no socket in the way?
 
-It is run in the environment of the measured site: on its Redis, and on its database.
+Measured inside the site (`lab.benchmark.floor`), on its Redis and its database. The peers are not:
+they are another site, with another floor.
 """
 
 from __future__ import annotations
 
 import json
 from functools import partial
-from importlib.util import find_spec
 
 from lab.benchmark.rows import Row
 from lab.benchmark.run.plan import Bench, Step
 from lab.benchmark.run.subjects import SITE
 
-MODULE = "lab.benchmark.floor"
-MEASURE = """
-import json
-from lab.benchmark.floor import figures
-from lab.management.commands.floor import logged_in
-with logged_in() as subjects:
-    rows = figures(subjects, repetitions={repetitions}, rounds={rounds})
-print(json.dumps([row.encode() for row in rows]))
-"""
-# It measures the registered flows, each with its default strategy.
-NAMES = {"sessions": "session-redis", "jwt": "jwt-expiry"}
+MEASURE = (
+    "from lab.benchmark.run.in_process import print_rows; "
+    "print_rows(repetitions={repetitions}, rounds={rounds})"
+)
 TIMES = ("microseconds", "times_floor")  # what it counts is counted by `request` as well
-MILLISECONDS_A_ROUND = 30
-
-
-def is_there() -> bool:
-    return find_spec(MODULE) is not None
+MILLISECONDS_A_ROUND = 20
 
 
 def steps(bench: Bench) -> list[Step]:
     if SITE not in bench.projects:
         return []
     repetitions, rounds = bench.counts.rounds, bench.counts.floor_rounds
-    seconds = 4 + repetitions * rounds * MILLISECONDS_A_ROUND / 1000
+    seconds = 5 + repetitions * rounds * MILLISECONDS_A_ROUND / 1000
     return [Step("the floor, in one process", seconds, partial(measure, bench))]
 
 
@@ -47,5 +36,4 @@ def measure(bench: Bench) -> None:
     for row in (Row.decode(each) for each in json.loads(said.splitlines()[-1])):
         if row.measure in TIMES:
             for value in row.values:
-                name = NAMES.get(row.subject, row.subject)
-                bench.readings.add(row.measure, name, row.unit, value)
+                bench.readings.add(row.measure, row.subject, row.unit, value)
