@@ -110,13 +110,12 @@ class Login(ABC):
 class Contract(Login):
     """A strategy of this project, by the client rule of its contract.
 
-    `path` is where the contract is mounted: `/api/sessions/`, say.
+    `path` is where the contract is mounted: `/lab/strategies/jwt-push/`, say.
     """
 
     def __init__(self, url: str, path: str) -> None:
         under, _, flow = path.strip("/").rpartition("/")
-        elsewhere: dict[str, Any] = {} if under == "api" else {"under": f"/{under}/"}
-        self.client = FlowClient(url, flow, headers=SENT_ALWAYS, timeout=30, **elsewhere)
+        self.client = FlowClient(url, flow, under=f"/{under}/", headers=SENT_ALWAYS, timeout=30)
         self.http = self.client.http
         self.ends = 0.0
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
-from importlib.util import find_spec
 
 from lab.benchmark.run import logins
 from lab.benchmark.run.logins import Login
 from lab.benchmark.run.processes import BenchmarkError
+from lab.strategies import STRATEGIES
 
 # The servers: this project; the peers as their documentation sets them up; and once more, with
 # rotation and with allauth's JWT strategy, which are settings of a whole process.
@@ -36,7 +35,6 @@ class Subject:
         return {self.server, *(server for _, server in self.renewing)}
 
 
-FLOWS = {"session-redis": "/api/sessions/", "jwt-expiry": "/api/jwt/"}
 BOTH = (("off", PEERS), ("on", PEERS_ROTATING))
 THEIRS = (
     Subject("floor", PEERS, "/floor/whoami/", logins.Nobody),
@@ -57,11 +55,8 @@ THEIRS = (
 
 
 def ours() -> tuple[Subject, ...]:
-    """Every strategy, each under a contract of its own in the lab; without them, both flows."""
-    if find_spec("lab.strategies") is None:
-        return tuple(contract(key, path) for key, path in FLOWS.items())
-    strategies = import_module("lab.strategies").STRATEGIES
-    return tuple(contract(row.key, f"/lab/strategies/{row.key}/") for row in strategies)
+    """Every strategy, each under a contract of its own in the lab."""
+    return tuple(contract(row.key, f"/lab/strategies/{row.key}/") for row in STRATEGIES)
 
 
 def contract(key: str, path: str) -> Subject:

@@ -25,8 +25,7 @@ MEASURES: dict[str, Callable[[Bench], list[Step]]] = {
     "revoke": revoke.steps,
     "crossover": crossover.steps,
     "scale": scale.steps,
+    "floor": floor.steps,
 }
-if floor.is_there():
-    MEASURES["floor"] = floor.steps
 # Only where it is asked for: it decides what is run, and says nothing of a strategy.
 ON_REQUEST: dict[str, Callable[[Bench], list[Step]]] = {"servers": wsgi.steps}
