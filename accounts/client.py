@@ -37,7 +37,8 @@ class Refused(Exception):
 class FlowClient:
     """A client of one flow, with its own cookie jar; the access token lives in memory only.
 
-    `flow` is the word in the URL, such as `sessions` or `jwt`; nothing else depends on it.
+    `flow` is the word in the URL, such as `sessions` or `jwt`; nothing else depends on it. `under`
+    is the path before it: the lab mounts the same contract elsewhere.
     A `transport` of httpx can take the place of the network (`httpx.WSGITransport`). `verify` is
     httpx's own: the authorities to trust, for instance one context for many clients.
     """
@@ -47,12 +48,13 @@ class FlowClient:
         base_url: str,
         flow: str,
         *,
+        under: str = "/api/",
         transport: httpx.BaseTransport | None = None,
         verify: ssl.SSLContext | bool = True,
         timeout: float = 10,
         headers: dict[str, str] | None = None,
     ) -> None:
-        self.flow = flow
+        self.flow, self.under = flow, under
         self.token: str | None = None
         self.csrf_token: str | None = None
         self._is_loopback = urlsplit(base_url).hostname in LOOPBACK
@@ -129,7 +131,8 @@ class FlowClient:
         headers.update(options.pop("headers", {}))
         if json is not None:
             options["json"] = json
-        response = self.http.request(method, f"/api/{self.flow}/{path}", headers=headers, **options)
+        url = f"{self.under}{self.flow}/{path}"
+        response = self.http.request(method, url, headers=headers, **options)
         if response.is_success and "credential" in (body := _json_of(response)):
             self.token = body["credential"]["token"]
         return response

@@ -1,12 +1,16 @@
 """Where does a request come from? The address and the browser, as far as they can be believed."""
 
 import re
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from django.conf import settings
 from django.http import HttpRequest
 
 from accounts.log_format import hide_secrets
+
+# What every request asks and few clients answer differently is worked out once for each answer.
+MOST_KNOWN = 512
 
 BROWSERS = (
     ("Edg/", "Edge"),
@@ -36,8 +40,13 @@ def client_ip(request: HttpRequest) -> str:
     if proxies:
         forwarded = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",")]
         address = forwarded[-min(proxies, len(forwarded))] or address
+    return _as_address(address)
+
+
+@lru_cache(maxsize=MOST_KNOWN)
+def _as_address(text: str) -> str:
     try:
-        found = ip_address(address)
+        found = ip_address(text)
     except ValueError:
         return "127.0.0.1"
     # Surprise: a dual-stack socket says ::ffff:192.0.2.1, and its /64 would be the whole of IPv4.
@@ -55,7 +64,11 @@ def client_network(request: HttpRequest) -> str:
 def user_agent(request: HttpRequest) -> str:
     """The browser in a few words ("Chrome on Linux"), or the start of an unknown agent's name."""
     # Not `request.headers`, which makes a second dictionary of all of them, for every request.
-    agent = request.META.get("HTTP_USER_AGENT", "")
+    return _in_few_words(request.META.get("HTTP_USER_AGENT", ""))
+
+
+@lru_cache(maxsize=MOST_KNOWN)
+def _in_few_words(agent: str) -> str:
     browser = next((name for mark, name in BROWSERS if mark in agent), "")
     system = next((name for mark, name in SYSTEMS if mark in agent), "")
     if browser and system:

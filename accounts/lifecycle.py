@@ -16,7 +16,7 @@ from accounts.audit import record
 from accounts.backends import user_called
 from accounts.contract.errors import CredentialRevoked, Throttled
 from accounts.contract.flow import Credential, Device, Flow, Presented
-from accounts.contract.registry import flows
+from accounts.contract.registry import keepers
 from accounts.known_devices import known_device
 from accounts.models import AuthEvent, User
 from accounts.suspicion.history import History, sighting_of
@@ -155,13 +155,13 @@ def current_user(presented: Presented) -> User:
 
 def devices(user: User) -> list[Device]:
     """The user's live devices of both flows, newest use first."""
-    found = [device for flow in flows() for device in flow.devices(user.pk)]
+    found = [device for flow in keepers() for device in flow.devices(user.pk)]
     return sorted(found, key=lambda device: device.last_seen, reverse=True)
 
 
 def end_device(request: HttpRequest, user: User, device: str) -> bool:
     """End one device of the user, whichever flow it belongs to; False if there is none."""
-    for flow in flows():
+    for flow in keepers():
         if flow.revoke_device(user.pk, device):
             record(Kind.REVOKE, request, flow=flow.key, user_id=user.pk, device=device)
             return True

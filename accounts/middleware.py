@@ -1,7 +1,7 @@
 """What does somebody see when a store is away, or a limit is reached, outside the API's views?
 
 DRF's exception handler answers for the contract's views. Pages, the admin and
-middlewares get the same refusals here: as a page, or as JSON under `/api/`. And
+middlewares get the same refusals here: as a page, or as JSON under `API_PATHS`. And
 every request gets the id here that its log lines and its answer share.
 """
 
@@ -37,7 +37,7 @@ def answer_refusal(
     page: str = "",
     wait: int | None = None,
 ) -> HttpResponse:
-    """Answer for what is no view of the contract: JSON under `/api/`, a page for people.
+    """Answer for what is no view of the contract: JSON for calls of the API, a page for people.
 
     The page is `errors/<status>.html`, unless `page` names another; `wait` counts seconds.
     """
@@ -56,7 +56,7 @@ def answer_refusal(
 
 def is_api(request: HttpRequest) -> bool:
     """Is this a call of the API? Its refusals are JSON, whoever makes them."""
-    return request.path.startswith("/api/")
+    return request.path.startswith(settings.API_PATHS)
 
 
 def plain_error(request: HttpRequest, error: APIException) -> HttpResponse:

@@ -337,6 +337,13 @@ class InThisProcess:
         self._lock = threading.Lock()
         self._mirror = None
 
+    def stop(self) -> None:
+        """Listen no more, until somebody asks again."""
+        with self._lock:
+            if self._mirror is not None:
+                self._mirror.stop()
+                self._mirror = None
+
     def forget(self, names: Iterable[str]) -> None:
         """Drop copies, if there is a mirror that could have any."""
         if (mirror := self._mirror) is not None:

@@ -35,7 +35,7 @@ from rest_framework.request import Request
 from accounts import by_mail, lifecycle
 from accounts.contract import errors
 from accounts.contract.flow import Device, Flow, Presented
-from accounts.contract.registry import flows
+from accounts.contract.registry import keepers
 from accounts.known_devices import remember_device
 from accounts.mail import MailUnavailable
 from accounts.mail_forms import AddressField
@@ -385,7 +385,7 @@ class DevicesPage(PersonalPage):
         return super().get_context_data(rows=self.rows(), ended=ended, **kwargs)
 
     def rows(self) -> list[DeviceRow]:
-        by_key = {flow.key: flow for flow in flows()}
+        by_key = {flow.key: flow for flow in keepers()}
         return [
             DeviceRow(device, by_key[device.flow], device.id == self.presented.device)
             for device in lifecycle.devices(self.user)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from accounts.models import User
@@ -42,11 +43,17 @@ class Snapshot:
     def decode(cls, raw: bytes | None) -> Snapshot | None:
         """The snapshot; None if it is missing, or not one of ours: then the row is read again."""
         try:
-            return cls(**json.loads(raw)) if raw else None
+            return cls._read(raw) if raw else None
         except (ValueError, TypeError, RecursionError):
             if raw != CHANGING:
                 logger.error("a snapshot of a user is not readable")
             return None
+
+    @classmethod
+    @lru_cache(maxsize=1024)
+    def _read(cls, raw: bytes) -> Snapshot:
+        """The text decides, and nothing else, so that it is parsed once."""
+        return cls(**json.loads(raw))
 
 
 GONE = Snapshot(epoch=0, is_active=False, is_staff=False, is_superuser=False)

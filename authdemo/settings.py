@@ -252,7 +252,7 @@ SUSPICION_PROFILE = env.one_of("SUSPICION_PROFILE", SUSPICION_PROFILES, default=
 SUSPICION = SUSPICION_PROFILES[SUSPICION_PROFILE]
 NETWORK_LOOKUP = "accounts.suspicion.history.range_of"
 
-# --- cookies: one decision for all four ----------------------------------------------------
+# --- cookies: one decision for all of them ----------------------------------------------------
 # `__Host-` makes the browser refuse a cookie of this name that a sibling subdomain planted, and
 # costs the right to a Path narrower than "/" (ASVS 3.3.1). Chromium and Firefox accept it on
 # http://127.0.0.1 and http://localhost; Safari and LAN addresses need COOKIE_SECURE=0.
@@ -283,6 +283,10 @@ REFRESH_COOKIE_SAMESITE: Literal["Strict"] = "Strict"
 KNOWN_DEVICE_COOKIE_NAME = f"{COOKIE_PREFIX}known-device"
 KNOWN_DEVICE_COOKIE_SECURE = COOKIE_SECURE
 KNOWN_DEVICE_COOKIE_SAMESITE: Literal["Strict"] = "Strict"
+
+# Strategies of the lab that would get into their flow's way with its cookie.
+LAB_SESSION_COOKIE_NAME = f"{COOKIE_PREFIX}sql-sessionid"
+LAB_ACCESS_COOKIE_NAME = f"{COOKIE_PREFIX}access"
 
 MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
 
@@ -325,6 +329,12 @@ SIMPLE_JWT = {
 }
 
 # --- the API --------------------------------------------------------------------------------
+
+# Whatever goes wrong below these paths is answered as JSON.
+API_PATHS = (
+    "/api/",
+    "/lab/strategies/",
+)
 
 REST_FRAMEWORK = {
     # Deny by default: a view that names no authentication and no permission answers nobody. DRF's

@@ -16,20 +16,18 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, TypeAlias
+from typing import Any
 
 from django.conf import settings
-from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
+from accounts.auth_redis import Redis, auth_redis
 from accounts.contract.errors import StoreUnavailable
 from accounts.mirror import InThisProcess, Whole
 from accounts.snapshots import CHANGING, copy_row
 
 logger = logging.getLogger("authdemo.jwt")
 
-# redis-py's annotations cover every protocol, sync and async at once, and help nobody here.
-Redis: TypeAlias = Any
 
 SINCE = "denied:since"
 MOST_MIRRORED = 1_000_000
@@ -38,7 +36,7 @@ mirror = InThisProcess(Whole, "denied:", most=MOST_MIRRORED)
 
 
 def redis() -> Redis:
-    return get_redis_connection(settings.SESSION_CACHE_ALIAS)
+    return auth_redis()
 
 
 def user_name(user_id: int) -> str:

@@ -64,8 +64,12 @@ def files_in(directory: Path) -> tuple[File, ...]:
     known = _listings.get(directory)
     if known is None or known.stamp != stamp or not known.is_settled:
         known = _listings[directory] = _list(directory, stamp, known)
-    found = [(name, os.stat(path)) for name, path in known.paths]
-    return tuple([(name, _last_changed(file), file.st_ino) for name, file in found])
+    found = []
+    for name, path in known.paths:
+        file = os.stat(path)
+        # A copy may keep the time of its content, so that of the file counts as well.
+        found.append((name, max(file.st_mtime_ns, file.st_ctime_ns), file.st_ino))
+    return tuple(found)
 
 
 def _list(directory: Path, stamp: tuple[int, ...], before: _Listing | None) -> _Listing:
@@ -80,11 +84,6 @@ def _list(directory: Path, stamp: tuple[int, ...], before: _Listing | None) -> _
     ours.sort(key=lambda name: (len(name), name))
     paths = tuple((name, os.path.join(directory, name)) for name in ours)
     return _Listing(stamp, first_seen, now - first_seen >= SETTLED_SECONDS, paths)
-
-
-def _last_changed(file: os.stat_result) -> int:
-    """Nanoseconds. A copy may keep the time of its content, so that of the file counts as well."""
-    return max(file.st_mtime_ns, file.st_ctime_ns)
 
 
 def next_number(directory: Path) -> int:

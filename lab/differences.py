@@ -1,11 +1,17 @@
 """Where can the two flows not be alike? Each difference is data; tests assert it."""
 
 from dataclasses import dataclass
+from typing import Any
+
+from lab.strategies import strategy
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One legitimate difference: its key, the question it answers, and each flow's answer."""
+    """One legitimate difference: its key, the question it answers, and each flow's answer.
+
+    A strategy answers as the flow that it is a variant of, unless it is named as well.
+    """
 
     key: str
     question: str
@@ -15,12 +21,59 @@ class Difference:
 
 DIFFERENCES = (
     Difference(
+        key="lacks",
+        question="Which parts of the contract has it nothing for?",
+        answers={
+            "sessions": (),
+            "jwt": (),
+            "jwt-naive": ("cookie", "refresh", "devices", "revocation"),
+        },
+        because={
+            "sessions": "The contract was made for it.",
+            "jwt": "The contract was made for it.",
+            "jwt-naive": "The server remembers nothing, and one token is all that there is.",
+        },
+    ),
+    Difference(
+        key="listed_as",
+        question="Under which flow does the device list show its logins?",
+        answers={"sessions": "sessions", "jwt": "jwt", "session-database": "session-database"},
+        because={
+            "sessions": "Its own; and those of its variants, which keep them in its store.",
+            "jwt": "Its own; and those of its variants, which keep them in its store.",
+            "session-database": "Its own: no other flow looks into its table.",
+        },
+    ),
+    Difference(
         key="whoami_after_logout",
         question="What does `whoami` answer with the old credential right after a logout?",
-        answers={"sessions": 401, "jwt": 200},
+        answers={"sessions": 401, "jwt": 200, "jwt-lookup": 401, "jwt-push": 401},
         because={
             "sessions": "The record is gone, and every request looks it up.",
             "jwt": "The signature is still good, and nothing is looked up; it ends with `exp`.",
+            "jwt-lookup": "The denylist has it, and every request looks there.",
+            "jwt-push": "The denylist has it, and every process hears of that.",
+        },
+    ),
+    Difference(
+        key="ends_within",
+        question="For how many seconds can a request succeed after its device was ended, by the "
+        "device list?",
+        answers={"sessions": 0, "jwt": 15 * 60 + 30},
+        because={
+            "sessions": "Every request finds the record gone.",
+            "jwt": "An access token is good for its lifetime and the leeway. The list says so of "
+            "all that stand in its store, and some strategies refuse them sooner.",
+        },
+    ),
+    Difference(
+        key="whoami_sql_statements",
+        question="How many SQL statements does `whoami` cost?",
+        answers={"sessions": 0, "jwt": 0, "session-database": 2},
+        because={
+            "sessions": "Redis has a copy of what it needs of the user's row.",
+            "jwt": "The claims are in the token.",
+            "session-database": "One reads the session and one its user, in any Django project.",
         },
     ),
     Difference(
@@ -35,55 +88,103 @@ DIFFERENCES = (
     Difference(
         key="whoami_redis_commands",
         question="How many Redis commands does `whoami` cost?",
-        answers={"sessions": 1, "jwt": 0},
+        answers={
+            "sessions": 1,
+            "jwt": 0,
+            "session-database": 0,
+            "session-push": 0,
+            "jwt-lookup": 1,
+            "jwt-push": 0,
+        },
         because={
             "sessions": "One MGET reads the record and the user's snapshot.",
             "jwt": "The claims are in the token.",
+            "session-database": "Its sessions stand in SQL.",
+            "session-push": "This process has copies of both, which Redis keeps true.",
+            "jwt-lookup": "One MGET reads the denylist.",
+            "jwt-push": "This process has a copy of the denylist, which Redis keeps true.",
         },
     ),
     Difference(
         key="role_change_seen",
         question="When does a changed role reach `whoami`?",
-        answers={"sessions": "next request", "jwt": "next refresh"},
+        answers={
+            "sessions": "next request",
+            "jwt": "next refresh",
+            "session-database": "next request",
+            "jwt-lookup": "next request",
+            "jwt-push": "next request",
+        },
         because={
             "sessions": "The user's snapshot in Redis is rewritten when the row is saved.",
             "jwt": "Roles stand in the access token until the next one is made.",
+            "session-database": "Each request reads the user's row.",
+            "jwt-lookup": "The denylist says that the row was changed, and to what.",
+            "jwt-push": "The denylist says that the row was changed, and to what.",
         },
     ),
     Difference(
         key="role_change_delay",
         question="For how many seconds can a changed role go unseen, at most?",
-        answers={"sessions": 0, "jwt": 15 * 60 + 30},
+        answers={
+            "sessions": 0,
+            "jwt": 15 * 60 + 30,
+            "session-database": 0,
+            "jwt-lookup": 0,
+            "jwt-push": 0,
+        },
         because={
             "sessions": "Each request reads the snapshot.",
             "jwt": "An access token that was made before is good for its lifetime and the leeway.",
+            "session-database": "Each request reads the user's row.",
+            "jwt-lookup": "Each request reads the denylist.",
+            "jwt-push": "Each request looks into a copy of the denylist.",
         },
     ),
     Difference(
         key="csrf_on_bearer_calls",
         question="Does an unsafe call such as `PATCH me/` need the CSRF token?",
-        answers={"sessions": True, "jwt": False},
+        answers={"sessions": True, "jwt": False, "jwt-cookie": True},
         because={
             "sessions": "Its authority is a cookie, which the browser sends by itself.",
             "jwt": "Its authority is a header, which no other site can set.",
+            "jwt-cookie": "Its authority is a cookie, which the browser sends by itself.",
         },
     ),
     Difference(
         key="token_in_the_body",
         question="Does a script get a token to send (`credential.token`)?",
-        answers={"sessions": False, "jwt": True},
+        answers={"sessions": False, "jwt": True, "jwt-cookie": False},
         because={
             "sessions": "The cookie says it all, and no script ever sees it.",
             "jwt": "The access token is sent in a header, which only a script can do.",
+            "jwt-cookie": "It is in a cookie, so that no script can read it.",
         },
     ),
     Difference(
         key="cookie_name",
         question="Which HttpOnly cookie holds the long-lived secret?",
-        answers={"sessions": "__Host-sessionid", "jwt": "__Host-refresh"},
+        answers={
+            "sessions": "__Host-sessionid",
+            "jwt": "__Host-refresh",
+            "session-database": "__Host-sql-sessionid",
+            "jwt-naive": None,
+        },
         because={
             "sessions": "The session id; every request needs it.",
             "jwt": "The refresh token; only `refresh` and `logout` need it.",
+            "session-database": "The session id; one of its own, for its store is another.",
+            "jwt-naive": "There is none: its one token is in the body.",
+        },
+    ),
+    Difference(
+        key="token_cookie_name",
+        question="Which HttpOnly cookie holds the access token, if one does?",
+        answers={"sessions": None, "jwt": None, "jwt-cookie": "__Host-access"},
+        because={
+            "sessions": "It has no access token.",
+            "jwt": "A script holds it, in memory.",
+            "jwt-cookie": "No script shall; the refresh token has a cookie beside it.",
         },
     ),
     Difference(
@@ -226,6 +327,9 @@ DIFFERENCES = (
 )
 
 
-def difference(key: str, flow: str) -> object:
-    """The answer of one flow to one difference."""
-    return next(d for d in DIFFERENCES if d.key == key).answers[flow]
+def difference(key: str, flow: str) -> Any:
+    """The answer of one flow to one difference; or of a strategy, by default its flow's."""
+    answers = next(d for d in DIFFERENCES if d.key == key).answers
+    if flow in answers:
+        return answers[flow]
+    return answers[strategy(flow).variant_of]

@@ -1,10 +1,13 @@
 """Where is the lab? Only where `LAB=1`."""
 
 from django.http import Http404, HttpRequest, HttpResponseBase
-from django.urls import path
+from django.urls import include, path
+from rest_framework.renderers import JSONRenderer
 
 from accounts.contract.registry import flows
+from accounts.contract.urls import contract_urls
 from lab.mailbox import MailboxPage
+from lab.strategies import STRATEGIES
 from lab.views import RememberedView
 
 app_name = "lab"
@@ -18,7 +21,16 @@ def remembered(request: HttpRequest, key: str) -> HttpResponseBase:
     raise Http404
 
 
+# JSON alone, and not in the schema: a contract that is described twice is described once too often.
+LIKE_A_MACHINE = {"renderer_classes": [JSONRenderer], "schema": None}
+
 urlpatterns = [
+    *(
+        path(
+            f"strategies/{row.key}/", include((contract_urls(row.flow, **LIKE_A_MACHINE), row.key))
+        )
+        for row in STRATEGIES
+    ),
     path("remembered/<slug:key>/", remembered, name="remembered"),
     path("mailbox/", MailboxPage.as_view(), name="mailbox"),
 ]

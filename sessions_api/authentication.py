@@ -32,7 +32,7 @@ class Authentication(BaseAuthentication):
             raise refusal
         if SESSION_KEY not in session:
             return None
-        if request.method not in SAFE_METHODS:
+        if request._request.method not in SAFE_METHODS:
             # Threat: the browser sends the cookie along with a request that another site made.
             enforce_csrf(request._request)
         assert session.record is not None

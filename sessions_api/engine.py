@@ -65,7 +65,8 @@ class SessionStore(SessionBase):
         self._malformed = bool(session_key) and self.session_key is None
         self._retired: str | None = None
         self._is_new = False
-        self._written: tuple[str, str] | None = None
+        self._written: tuple[str, str | bytes] = ("", "")
+        """The id and what Redis holds under it: the data, or the record as it was read."""
         self._flushed = False
 
     def _validate_session_key(self, key: str | None) -> bool:
@@ -89,6 +90,7 @@ class SessionStore(SessionBase):
         if self.refusal is None:
             assert raw is not None
             assert record is not None
+            self._written = (session_id, raw)
             self.refusal = self._note_use(session_id, raw, record)
         if self.refusal is not None:
             # Never adopt an id that the client chose: it would be the attacker's who planted it.
@@ -96,7 +98,6 @@ class SessionStore(SessionBase):
             return {}
         assert record is not None
         self.record, self.snapshot = record, snapshot
-        self._written = (session_id, _encoded(record.data))
         return record.data
 
     def _note_use(self, session_id: str, raw: bytes, record: Record) -> ContractError | None:
@@ -184,13 +185,19 @@ class SessionStore(SessionBase):
             self._start(new_device=True)
         session_id = self.session_key
         assert session_id is not None
-        if self._written == (session_id, _encoded(data)):
+        if self._is_written(session_id, data):
             return
         if self._is_new or must_create:
             self._write_new(session_id, data)
         elif not store.write_data(session_id, data):
             raise UpdateError
         self._written = (session_id, _encoded(data))
+
+    def _is_written(self, session_id: str, data: dict[str, Any]) -> bool:
+        written_id, held = self._written
+        if isinstance(held, bytes):  # encoded here, where few requests come, and not at each load
+            held = _encoded(json.loads(held)["data"])
+        return (written_id, held) == (session_id, _encoded(data))
 
     def _write_new(self, session_id: str, data: dict[str, Any]) -> None:
         assert self.record is not None

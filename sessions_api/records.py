@@ -22,6 +22,9 @@ from accounts.suspicion.history import History
 
 logger = logging.getLogger("authdemo.sessions")
 
+# Not `json.loads`, which would ask first whether bytes are UTF-16 or UTF-32.
+_from_json = json.JSONDecoder().decode
+
 SESSION_ID = re.compile(r"(0|[1-9][0-9]{0,17})\.([A-Za-z0-9_-]{43})", re.ASCII)
 ANONYMOUS = 0
 LATEST = 2**36  # Unix seconds, in the year 4147; Python's dates overflow further on
@@ -130,12 +133,13 @@ def decode(raw: bytes) -> Record | None:
     would be a program.
     """
     try:
-        record = Record(**json.loads(raw))
+        record = Record(**_from_json(raw.decode()))
     except (ValueError, TypeError, RecursionError):
         logger.error("a session record is not readable")
         return None
-    times = (record.created, record.seen)
-    well_typed = isinstance(record.data, dict) and all(
-        type(moment) is int and 0 <= moment < LATEST for moment in times
-    )
-    return record if well_typed else None
+    well_timed = _is_moment(record.created) and _is_moment(record.seen)
+    return record if well_timed and isinstance(record.data, dict) else None
+
+
+def _is_moment(value: object) -> bool:
+    return type(value) is int and 0 <= value < LATEST

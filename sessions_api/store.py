@@ -19,15 +19,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from typing import Any, TypeAlias
 
 from django.conf import settings
-from django_redis import get_redis_connection
 from redis.exceptions import RedisError, ResponseError
 
+from accounts.auth_redis import Redis, auth_redis
 from accounts.contract.errors import (
     ContractError,
     CredentialExpired,
@@ -53,9 +53,7 @@ from sessions_api.records import (
 
 logger = logging.getLogger("authdemo.sessions")
 
-# redis-py's annotations cover every protocol, sync and async at once, and help nobody here.
-Redis: TypeAlias = Any
-Pipeline: TypeAlias = Any
+Pipeline: TypeAlias = Any  # as `Redis`
 
 MOST_DEVICES = 50
 SNAPSHOT_SECONDS = 300
@@ -73,20 +71,19 @@ processes hear of it within a millisecond, and nobody's own next request comes t
 
 def redis() -> Redis:
     """The connection of the session alias; bounded timeouts, no swallowed errors."""
-    return get_redis_connection(settings.SESSION_CACHE_ALIAS)
+    return auth_redis()
 
 
-@contextmanager
-def store_errors() -> Iterator[None]:
+class store_errors(AbstractContextManager[None]):  # noqa: N801  # read as a function is
     """Say 503 when Redis does not answer.
 
     Threat: Django's own cache engine takes a failed read for an empty session. A Redis
     that stalls for a second then logs everybody out, and a logout "succeeds" that ended nothing.
     """
-    try:
-        yield
-    except RedisError as error:
-        raise StoreUnavailable(f"redis: {type(error).__name__}") from error
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, RedisError):
+            raise StoreUnavailable(f"redis: {type(error).__name__}") from error
 
 
 # --- the snapshot of a user ------------------------------------------------------------------

@@ -14,7 +14,7 @@ import re
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -28,6 +28,8 @@ from authdemo.file_lock import lock, open_lock
 from tests.postgres_server import start_postgres
 
 if TYPE_CHECKING:
+    from pytest_django import Settings
+
     from accounts.models import User
 
 # Here, because tests outside of the contract suite import it as well, and may come first.
@@ -210,12 +212,21 @@ def skipped_in_ci(config: pytest.Config) -> list[pytest.TestReport]:
 
 
 @pytest.fixture(autouse=True)
-def _empty_redis(request: pytest.FixtureRequest) -> None:
-    """Start every test with an empty Redis, and with a running one: some tests end it."""
+def _empty_redis(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Start every test with an empty Redis, and with a running one: some tests end it.
+
+    And leave it alone afterwards: what copies keys in this process asks whenever it was emptied.
+    """
     from django_redis import get_redis_connection
+
+    from jwt_api import denylist
+    from sessions_api import store
 
     embedded_redis.ensure_running(request.config.stash[var_dir_key])
     get_redis_connection("auth").flushall()
+    yield
+    store.mirror.stop()
+    denylist.mirror.stop()
 
 
 @pytest.fixture(scope="session")
@@ -228,6 +239,25 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
         "executable_path": str(find_browser()),
         "args": [*BROWSER_FLAGS, *sandbox],
     }
+
+
+@pytest.fixture
+def lab(settings: "Settings") -> Iterator[None]:
+    """The site as it is with `LAB=1`: URLs are read anew, and once more afterwards."""
+    settings.LAB = True
+    read_urls_anew()
+    yield
+    settings.LAB = False
+    read_urls_anew()
+
+
+def read_urls_anew() -> None:
+    from importlib import import_module, reload
+
+    from django.urls import clear_url_caches
+
+    reload(import_module("authdemo.urls"))
+    clear_url_caches()
 
 
 # --- who takes part, where no suite has people of its own -----------------------------------

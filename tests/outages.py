@@ -32,6 +32,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.test import override_settings
 from django_redis.pool import ConnectionFactory
+from fakeredis import TcpFakeServer
 from psycopg.conninfo import conninfo_to_dict
 from pytest_django import Settings
 from redis import Redis
@@ -76,6 +77,18 @@ def no_database() -> Iterator[None]:
     away = unopenable if connection.vendor == "sqlite" else tables_locked
     with waits_for_locks(), away():
         yield
+
+
+@contextmanager
+def simulated_redis() -> Iterator[str]:
+    """The URL of a server that speaks Redis and is none."""
+    fake = TcpFakeServer(("127.0.0.1", 0), server_type="redis")
+    threading.Thread(target=fake.serve_forever, daemon=True).start()
+    try:
+        yield f"redis://127.0.0.1:{fake.server_address[1]}/0"
+    finally:
+        fake.shutdown()
+        fake.server_close()
 
 
 # --- Redis ----------------------------------------------------------------------------------

@@ -84,7 +84,10 @@ def without_lines(*marks: str) -> Callable[[str], str]:
 
 def without_lab(text: str) -> str:
     return re.sub(
-        r"\nif settings\.LAB:\n.*", "", without_lines('    "lab",')(text), flags=re.DOTALL
+        r"\nif settings\.LAB:\n.*",
+        "",
+        without_lines('    "lab",', '    "/lab/')(text),
+        flags=re.DOTALL,
     )
 
 

@@ -107,7 +107,7 @@ class CredentialAnswerSerializer(serializers.Serializer):
 class WhoamiSerializer(serializers.Serializer):
     """`{"id", "roles", "device"}`: what the credential alone can tell."""
 
-    id = serializers.IntegerField(source="user_id")
+    id = serializers.IntegerField()
     roles = serializers.ListField(child=serializers.CharField())
     device = serializers.CharField()
 

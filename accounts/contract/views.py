@@ -182,7 +182,11 @@ class WhoamiView(ContractView):
 
     @extend_schema(responses=WhoamiSerializer)
     def get(self, request: Request) -> Response:
-        return Response(WhoamiSerializer(self.presented()).data)
+        presented = self.presented()
+        # By hand: the serializer, which says to `/api/schema/` what this is, copies its fields for
+        # each answer, and takes longer for that than it takes to check a credential.
+        known = {"id": presented.user_id, "roles": presented.roles, "device": presented.device}
+        return Response(known)
 
 
 class MeView(ContractView):

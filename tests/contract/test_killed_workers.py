@@ -17,7 +17,7 @@ from accounts.models import AuthEvent, User
 from lab.differences import difference
 from tests.accounts.doomed import DoomedWorkers, Job
 from tests.accounts.racing import end_grace
-from tests.contract.answers import assert_logged_in, registered, secret_of, steal
+from tests.contract.answers import assert_logged_in, flow_of, secret_of, steal
 from tests.contract.people import Person, Visit
 
 pytestmark = [
@@ -101,7 +101,7 @@ def test_refresh_whose_worker_was_killed_can_be_asked_for_again(
     client.refresh()
     other_tab.refresh()
     assert_logged_in(client)
-    assert len(registered(key).devices(User.objects.get().pk)) == 1
+    assert len(flow_of(key).devices(User.objects.get().pk)) == 1
     assert reuses() == 0
 
 

@@ -14,13 +14,16 @@ from tests.contract.answers import (
     steal,
 )
 from tests.contract.calls import CALLS
-from tests.contract.people import Enter, Person
+from tests.contract.people import Enter, Person, Visit
+
+pytestmark = pytest.mark.strategies
 
 LOGIN = next(call for call in CALLS if call.name == "login")
 COSTLY = pytest.mark.inside("would use up the login attempts of the account")
 JUNK = "junk.junk-junk-junk-junk-junk-junk-junk-junk-ju.junk"
 
 
+@pytest.mark.quick
 def test_login_answers_user_and_credential(guest: FlowClient, flow: str, ada: Person) -> None:
     response = LOGIN.send(guest, ada)
     assert response.status_code == 200
@@ -32,12 +35,14 @@ def test_login_answers_user_and_credential(guest: FlowClient, flow: str, ada: Pe
     assert_credential(answer["credential"], flow)
 
 
+@pytest.mark.quick
 def test_a_login_opens_the_door(guest: FlowClient, ada: Person) -> None:
     assert_refused(guest.send("GET", "whoami/"), 401, "not_authenticated")
     guest.login(ada.username, ada.password)
     assert_logged_in(guest)
 
 
+@pytest.mark.needs("cookie")
 def test_every_login_is_a_device_of_its_own(enter: Enter, ada: Person) -> None:
     first, second = enter(ada), enter(ada)
     assert first.whoami()["device"] != second.whoami()["device"]
@@ -45,6 +50,7 @@ def test_every_login_is_a_device_of_its_own(enter: Enter, ada: Person) -> None:
     assert_logged_in(first)
 
 
+@pytest.mark.needs("cookie")
 def test_the_same_user_again_in_the_same_browser_is_a_new_device(enter: Enter, ada: Person) -> None:
     client = enter(ada)
     before, device = secret_of(client), client.whoami()["device"]
@@ -53,6 +59,8 @@ def test_the_same_user_again_in_the_same_browser_is_a_new_device(enter: Enter, a
     assert secret_of(client) != before
 
 
+@pytest.mark.needs("revocation")
+@pytest.mark.quick
 def test_the_login_it_replaces_is_ended(enter: Enter, guest: FlowClient, ada: Person) -> None:
     """Threat: Django keeps the id when the same user logs in again; a stolen one would live on."""
     client = enter(ada)
@@ -62,6 +70,7 @@ def test_the_login_it_replaces_is_ended(enter: Enter, guest: FlowClient, ada: Pe
     assert_refused(stolen.send("POST", "refresh/"), 401, "credential_revoked")
 
 
+@pytest.mark.needs("refresh")
 def test_another_user_in_the_same_browser_takes_over_whole(
     enter: Enter, ada: Person, grace: Person
 ) -> None:
@@ -102,6 +111,7 @@ def test_the_refusal_does_not_tell_whether_the_user_exists(guest: FlowClient, ad
     assert wrong[0].headers.keys() == wrong[1].headers.keys()
 
 
+@pytest.mark.needs("refresh")
 def test_a_failed_login_leaves_the_login_before_it_alone(
     enter: Enter, ada: Person, grace: Person
 ) -> None:
@@ -125,6 +135,7 @@ def test_login_ignores_what_stands_in_authorization(
 
 
 @pytest.mark.parametrize("text", ["", "x", JUNK, '"', "1." + 43 * "A"])
+@pytest.mark.needs("cookie")
 def test_login_ignores_a_bad_cookie(guest: FlowClient, ada: Person, text: str) -> None:
     cookie = str(difference("cookie_name", guest.flow))
     csrf = guest.fetch_csrf_token()
@@ -144,21 +155,25 @@ def test_login_ignores_a_login_that_was_ended(enter: Enter, guest: FlowClient, a
     assert_logged_in(ended)
 
 
+@pytest.mark.quick
 def test_login_ignores_the_other_flow(
     enter: Enter,
     guest: FlowClient,
     ada: Person,
     mallory: Person,
     other_flow: str,
+    visit: Visit,
 ) -> None:
-    both = steal(enter(mallory, other_flow), guest)
+    there = enter(mallory, other_flow)
+    both = steal(there, guest)
     both.login(ada.username, ada.password)
     assert both.me()["username"] == ada.username
-    both.flow = other_flow
-    assert both.send("POST", "refresh/").status_code == 200
-    assert both.me()["username"] == mallory.username
+    there = steal(both, visit(other_flow))
+    assert there.send("POST", "refresh/").status_code == 200
+    assert there.me()["username"] == mallory.username
 
 
+@pytest.mark.needs("cookie")
 def test_a_secret_that_mallory_planted_is_not_adopted(
     enter: Enter, guest: FlowClient, ada: Person, mallory: Person
 ) -> None:

@@ -13,12 +13,16 @@ from tests.contract.answers import (
 )
 from tests.contract.people import Enter, Person, Visit
 
+pytestmark = pytest.mark.strategies
+
 
 def test_logout_answers_nothing(enter: Enter, ada: Person) -> None:
     response = enter(ada).send("POST", "logout/")
     assert (response.status_code, response.content) == (204, b"")
 
 
+@pytest.mark.needs("revocation")
+@pytest.mark.quick
 def test_logout_ends_this_device(enter: Enter, guest: FlowClient, ada: Person) -> None:
     client = enter(ada)
     held = steal(client, guest)
@@ -26,6 +30,7 @@ def test_logout_ends_this_device(enter: Enter, guest: FlowClient, ada: Person) -
     assert_ended(held)
 
 
+@pytest.mark.quick
 def test_logout_leaves_the_browser_without_a_credential(enter: Enter, ada: Person) -> None:
     client = enter(ada)
     client.logout()
@@ -33,6 +38,7 @@ def test_logout_leaves_the_browser_without_a_credential(enter: Enter, ada: Perso
     assert_refused(client.send("POST", "refresh/"), 401, "not_authenticated")
 
 
+@pytest.mark.needs("refresh")
 def test_logout_leaves_every_other_login_alone(
     enter: Enter, ada: Person, grace: Person, flow: str, other_flow: str
 ) -> None:
@@ -43,6 +49,8 @@ def test_logout_leaves_every_other_login_alone(
         other.refresh()
 
 
+@pytest.mark.needs("refresh")
+@pytest.mark.quick
 def test_logout_ends_the_predecessor_in_its_grace(
     enter: Enter, guest: FlowClient, ada: Person
 ) -> None:
@@ -54,6 +62,7 @@ def test_logout_ends_the_predecessor_in_its_grace(
     assert_ended(before)
 
 
+@pytest.mark.needs("refresh")
 def test_logout_with_the_predecessor_ends_the_successor(
     enter: Enter, guest: FlowClient, ada: Person
 ) -> None:
@@ -70,6 +79,7 @@ def test_logout_twice_is_fine(enter: Enter, ada: Person) -> None:
     client.logout()
 
 
+@pytest.mark.needs("refresh")
 def test_logout_with_a_login_that_is_over_is_fine(
     enter: Enter, guest: FlowClient, ada: Person
 ) -> None:
@@ -90,6 +100,7 @@ def test_logout_without_any_login_is_fine(guest: FlowClient) -> None:
     assert guest.send("POST", "logout/").status_code == 204
 
 
+@pytest.mark.quick
 def test_logout_ignores_the_other_flow(
     enter: Enter, guest: FlowClient, ada: Person, other_flow: str
 ) -> None:
@@ -99,6 +110,7 @@ def test_logout_ignores_the_other_flow(
     there.refresh()
 
 
+@pytest.mark.needs("refresh")
 def test_an_access_token_alone_logs_nobody_out(
     enter: Enter, visit: Visit, flow: str, ada: Person
 ) -> None:
@@ -109,6 +121,7 @@ def test_an_access_token_alone_logs_nobody_out(
     client.refresh()
 
 
+@pytest.mark.needs("cookie")
 def test_after_a_logout_one_can_log_in_again(enter: Enter, ada: Person) -> None:
     client = enter(ada)
     before = secret_of(client)

@@ -1,8 +1,12 @@
 """What does "log out everywhere" reach? `POST logout-all/`."""
 
+import pytest
+
 from accounts.client import FlowClient
 from tests.contract.answers import assert_ended, assert_logged_in, assert_refused, steal
 from tests.contract.people import Enter, Person, Visit
+
+pytestmark = pytest.mark.strategies
 
 
 def test_logout_all_answers_nothing(enter: Enter, ada: Person) -> None:
@@ -10,6 +14,8 @@ def test_logout_all_answers_nothing(enter: Enter, ada: Person) -> None:
     assert (response.status_code, response.content) == (204, b"")
 
 
+@pytest.mark.needs("revocation")
+@pytest.mark.quick
 def test_logout_all_ends_every_login_in_both_flows(
     enter: Enter, visit: Visit, ada: Person, flow: str, other_flow: str
 ) -> None:
@@ -22,6 +28,8 @@ def test_logout_all_ends_every_login_in_both_flows(
         assert_ended(login)
 
 
+@pytest.mark.needs("refresh")
+@pytest.mark.quick
 def test_logout_all_reaches_the_predecessor_in_its_grace(
     enter: Enter, guest: FlowClient, ada: Person
 ) -> None:
@@ -32,6 +40,7 @@ def test_logout_all_reaches_the_predecessor_in_its_grace(
     assert_ended(before)
 
 
+@pytest.mark.needs("devices")
 def test_afterwards_only_new_logins_are_listed(enter: Enter, ada: Person, other_flow: str) -> None:
     enter(ada, other_flow)
     enter(ada).logout_all()
@@ -39,6 +48,7 @@ def test_afterwards_only_new_logins_are_listed(enter: Enter, ada: Person, other_
     assert [entry["id"] for entry in client.devices()] == [client.whoami()["device"]]
 
 
+@pytest.mark.needs("refresh")
 def test_others_do_not_notice(enter: Enter, ada: Person, grace: Person) -> None:
     bystander = enter(grace)
     enter(ada).logout_all()
@@ -50,6 +60,7 @@ def test_logout_all_needs_a_login(guest: FlowClient) -> None:
     assert_refused(guest.send("POST", "logout-all/"), 401, "not_authenticated")
 
 
+@pytest.mark.needs("refresh")
 def test_a_revoked_login_cannot_log_out_the_new_ones(
     enter: Enter, visit: Visit, flow: str, ada: Person
 ) -> None:

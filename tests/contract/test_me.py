@@ -8,6 +8,8 @@ from accounts.client import FlowClient
 from tests.contract.answers import PROFILE, assert_refused
 from tests.contract.people import Enter, Person
 
+pytestmark = pytest.mark.strategies
+
 
 @pytest.fixture
 def client(enter: Enter, ada: Person) -> Iterator[FlowClient]:
@@ -18,6 +20,7 @@ def client(enter: Enter, ada: Person) -> Iterator[FlowClient]:
     client.rename(name)
 
 
+@pytest.mark.quick
 def test_me_answers_the_profile(client: FlowClient, ada: Person) -> None:
     answer = client.me()
     assert answer.keys() == PROFILE

@@ -13,6 +13,8 @@ from tests.contract.answers import (
 )
 from tests.contract.people import Enter, Person, Visit
 
+pytestmark = pytest.mark.strategies
+
 
 def test_a_new_password_answers_a_credential(
     enter: Enter, flow: str, ada: Person, new_password: str
@@ -24,6 +26,8 @@ def test_a_new_password_answers_a_credential(
     assert_credential(response.json()["credential"], flow)
 
 
+@pytest.mark.needs("cookie", "devices", "refresh")
+@pytest.mark.quick
 def test_this_client_goes_on(enter: Enter, ada: Person, new_password: str) -> None:
     client = enter(ada)
     before = secret_of(client)
@@ -36,6 +40,8 @@ def test_this_client_goes_on(enter: Enter, ada: Person, new_password: str) -> No
     assert_logged_in(client)
 
 
+@pytest.mark.needs("revocation")
+@pytest.mark.quick
 def test_every_other_login_ends_in_both_flows(
     enter: Enter, visit: Visit, ada: Person, flow: str, other_flow: str, new_password: str
 ) -> None:
@@ -48,6 +54,7 @@ def test_every_other_login_ends_in_both_flows(
     assert_logged_in(client)
 
 
+@pytest.mark.needs("revocation")
 def test_a_copy_of_this_client_from_before_ends_as_well(
     enter: Enter, guest: FlowClient, ada: Person, new_password: str
 ) -> None:
@@ -59,6 +66,7 @@ def test_a_copy_of_this_client_from_before_ends_as_well(
     assert_ended(stolen)
 
 
+@pytest.mark.needs("refresh")
 def test_others_do_not_notice(enter: Enter, ada: Person, grace: Person, new_password: str) -> None:
     bystander = enter(grace)
     enter(ada).change_password(ada.password, new_password)
@@ -75,6 +83,7 @@ def test_only_the_new_password_opens(
     visit(other_flow).login(ada.username, new_password)
 
 
+@pytest.mark.needs("refresh")
 def test_a_wrong_current_password_changes_nothing(
     enter: Enter, ada: Person, new_password: str
 ) -> None:
@@ -89,6 +98,7 @@ def test_a_wrong_current_password_changes_nothing(
 
 
 @pytest.mark.parametrize("weak", ["short", "qwertyuiop", "98765432109"])
+@pytest.mark.needs("refresh")
 def test_a_weak_password_is_refused(enter: Enter, ada: Person, weak: str) -> None:
     client, other = enter(ada), enter(ada)
     body = {"current_password": ada.password, "new_password": weak}

@@ -44,7 +44,7 @@ from tests.accounts.racing import FULL, at_once, elsewhere, end_grace, trials
 from tests.contract.answers import (
     assert_logged_in,
     assert_refused,
-    registered,
+    flow_of,
     secret_of,
     set_cookies,
     steal,
@@ -106,7 +106,7 @@ def reuses() -> int:
 def devices(flow: str) -> list[str]:
     """What the flow would list for ada, seen over a connection of its own."""
     user = User.objects.get(username="ada")
-    return elsewhere(lambda: [device.id for device in registered(flow).devices(user.pk)])
+    return elsewhere(lambda: [device.id for device in flow_of(flow).devices(user.pk)])
 
 
 def assert_no_new_credential(answer: httpx.Response, flow: str) -> None:

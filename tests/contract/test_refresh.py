@@ -16,7 +16,10 @@ from tests.contract.answers import (
 from tests.contract.clock import Clock
 from tests.contract.people import Enter, Person
 
+pytestmark = pytest.mark.strategies
 
+
+@pytest.mark.needs("refresh")
 def test_refresh_answers_a_credential(enter: Enter, flow: str, ada: Person) -> None:
     response = enter(ada).send("POST", "refresh/")
     assert response.status_code == 200
@@ -24,6 +27,8 @@ def test_refresh_answers_a_credential(enter: Enter, flow: str, ada: Person) -> N
     assert_credential(response.json()["credential"], flow)
 
 
+@pytest.mark.needs("refresh")
+@pytest.mark.quick
 def test_refresh_changes_the_secret_and_keeps_the_device(enter: Enter, ada: Person) -> None:
     client = enter(ada)
     device, secret, token = client.whoami()["device"], secret_of(client), client.token
@@ -34,6 +39,7 @@ def test_refresh_changes_the_secret_and_keeps_the_device(enter: Enter, ada: Pers
     assert [entry["id"] for entry in client.devices()].count(device) == 1
 
 
+@pytest.mark.needs("refresh")
 def test_refresh_a_hundred_times_is_still_one_device(enter: Enter, ada: Person) -> None:
     client = enter(ada)
     before, seen = len(client.devices()), {secret_of(client)}
@@ -55,6 +61,8 @@ def test_an_access_token_alone_refreshes_nothing(
     assert_refused(guest.send("POST", "refresh/"), 401, "not_authenticated")
 
 
+@pytest.mark.needs("refresh")
+@pytest.mark.quick
 def test_two_tabs_that_refresh_at_once_stay_one_login(
     enter: Enter, guest: FlowClient, ada: Person
 ) -> None:
@@ -69,6 +77,8 @@ def test_two_tabs_that_refresh_at_once_stay_one_login(
     assert_logged_in(other)
 
 
+@pytest.mark.needs("refresh")
+@pytest.mark.quick
 def test_a_secret_two_refreshes_old_is_refused(
     enter: Enter, guest: FlowClient, flow: str, ada: Person
 ) -> None:
@@ -83,6 +93,7 @@ def test_a_secret_two_refreshes_old_is_refused(
 
 
 @pytest.mark.inside("moves the clock")
+@pytest.mark.needs("refresh")
 def test_after_the_grace_a_refreshed_secret_is_refused(
     enter: Enter,
     guest: FlowClient,
@@ -103,6 +114,7 @@ def test_after_the_grace_a_refreshed_secret_is_refused(
 
 @pytest.mark.inside("changes settings")
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.needs("refresh")
 def test_what_a_reuse_ended_stays_ended_in_atomic_requests(
     enter: Enter, guest: FlowClient, flow: str, ada: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:

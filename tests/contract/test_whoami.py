@@ -1,10 +1,16 @@
 """Who am I, from the credential alone? `GET whoami/`."""
 
+import pytest
+
 from accounts.client import FlowClient
 from tests.contract.answers import assert_refused
 from tests.contract.people import Enter, Person
 
+pytestmark = pytest.mark.strategies
 
+
+@pytest.mark.needs("devices")
+@pytest.mark.quick
 def test_whoami_answers_id_roles_and_device(enter: Enter, ada: Person) -> None:
     client = enter(ada)
     answer = client.whoami()
@@ -15,6 +21,7 @@ def test_whoami_answers_id_roles_and_device(enter: Enter, ada: Person) -> None:
     assert current == [answer["device"]]
 
 
+@pytest.mark.quick
 def test_whoami_of_nobody_is_refused(guest: FlowClient) -> None:
     assert_refused(guest.send("GET", "whoami/"), 401, "not_authenticated")
 

@@ -13,8 +13,8 @@ from pytest_django import Settings
 
 from accounts.models import User
 from jwt_api import denylist, revocation
+from lab.benchmark.costs import measured
 from tests.accounts.racing import browser, copy_of, end_grace, log_in, post
-from tests.contract.costs import measured
 from tests.jwt_api.forging import Forge
 from tests.outages import needs_redis_server, no_redis, private_redis
 

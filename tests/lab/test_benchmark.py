@@ -19,6 +19,7 @@ from django.core.management import CommandError, call_command
 from fakeredis import TcpFakeServer
 
 from lab.benchmark.run import servers
+from lab.benchmark.run.measuring import crossover
 from lab.benchmark.run.measuring.request import is_whole
 from lab.benchmark.run.plan import Readings
 from lab.benchmark.run.processes import BenchmarkError
@@ -83,8 +84,13 @@ def marked(mark: str) -> list[str]:
 
 
 def rows_of(report: Path) -> dict[tuple[str, str], list[float]]:
+    """Those of whoami."""
     rows = json.loads(report.read_text())["rows"]
-    return {(row["measure"], row["subject"]): row["values"] for row in rows}
+    return {
+        (row["measure"], row["subject"]): row["values"]
+        for row in rows
+        if "call" not in row["parameters"]
+    }
 
 
 @pytest.mark.parametrize(
@@ -157,6 +163,31 @@ def test_repetitions_of_one_figure_are_one_row() -> None:
 
 
 @pytest.mark.parametrize(
+    ("url", "target", "through"),
+    [
+        ("unix:///run/redis.sock?db=3", "/run/redis.sock", "redis://127.0.0.1:7/3"),
+        ("redis://:secret@cache:6380/5", "cache:6380", "redis://:secret@127.0.0.1:7/5"),
+        ("redis://cache", "cache:6379", "redis://127.0.0.1:7"),
+    ],
+)
+def test_the_wire_stands_before_any_redis(url: str, target: str, through: str) -> None:
+    found, url_through = crossover.around(url)
+
+    assert found == target
+    assert url_through(7) == through
+
+
+def test_the_crossover_is_not_measured_over_tls() -> None:
+    with pytest.raises(BenchmarkError, match="TLS"):
+        crossover.around("rediss://cache:6380/0")
+
+
+def test_what_is_no_report_cannot_be_compared_with(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="cannot be read"):
+        call_command("benchmark", compare=tmp_path / "none.json")
+
+
+@pytest.mark.parametrize(
     ("answer", "whole"),
     [
         (b"HTTP/1.1 200 OK\r\nContent-Len", False),
@@ -212,4 +243,35 @@ def test_ctrl_c_keeps_what_was_measured_and_leaves_no_process(tmp_path: Path) ->
     report = json.loads((out / "report.json").read_text())
     assert report["interrupted"] is True
     assert rows_of(out / "report.json")["redis_commands", "jwt-expiry"] == [0]
+    assert left_over(mark) == []
+
+
+PEERS = {
+    "floor": (0, 0),
+    "django-sessions": (1, 1),
+    "simplejwt": (1, 0),
+    "simplejwt-stateless": (0, 0),
+    "knox": (2, 0),
+    "allauth-session": (1, 2),
+    "allauth-jwt": (1, 0),
+    "dj-rest-auth": (1, 0),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.thorough
+@pytest.mark.timeout(600)  # they are installed first
+def test_every_peer_logs_in_and_is_counted(tmp_path: Path) -> None:
+    mark = secrets.token_hex(8)
+    out = tmp_path / "out"
+    arguments = ("--quick", "--only=request", "--subjects", *PEERS, "--out", str(out))
+    process = start(tmp_path, mark, *arguments)
+    said, _ = process.communicate(timeout=580)
+
+    assert process.returncode == 0, said
+    counted = rows_of(out / "report.json")
+    assert {
+        subject: (*counted["sql_statements", subject], *counted["redis_commands", subject])
+        for subject in PEERS
+    } == PEERS
     assert left_over(mark) == []

@@ -10,10 +10,11 @@ from django.urls import resolve
 from django.urls.exceptions import Resolver404
 from pytest_django import Settings
 
+import jwt_api.flow
 from accounts.models import User
 from authdemo import simulated_redis
 from lab.benchmark import floor
-from lab.benchmark.floor import NotAnswered, Simulated, Subject, figures, get, warmed_up
+from lab.benchmark.floor import NotAnswered, Simulated, Subject, figures, get, mounted, warmed_up
 from lab.benchmark.rows import Row
 from lab.differences import difference
 from lab.management.commands.floor import logged_in
@@ -47,6 +48,16 @@ def test_every_flow_is_measured_and_counted_beside_the_floor() -> None:
     assert all(
         value > 0 for values in by_subject(rows, "microseconds").values() for value in values
     )
+
+
+def test_a_flow_that_no_site_has_is_measured_at_an_address_like_theirs() -> None:
+    class Third(jwt_api.flow.Flow):
+        key = "third"
+
+    with mounted([Third()]), logged_in([Third()]) as subjects:
+        assert subjects[0].environ()["PATH_INFO"] == "/api/third/whoami/"
+        rows = figures(subjects, repetitions=1, rounds=1)
+    assert by_subject(rows, "sql_statements") == {"floor": [0], "third": [0]}
 
 
 def test_commands_that_a_subject_runs_are_counted() -> None:

@@ -11,9 +11,9 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import User
+from lab.benchmark.costs import measured
 from sessions_api import store
 from tests.accounts.racing import browser, copy_of, log_in, post
-from tests.contract.costs import measured
 from tests.outages import needs_redis_server, no_redis, private_redis
 
 pytestmark = pytest.mark.django_db

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import ProgrammingError
 
 from accounts.contract.errors import STORE_ERRORS, StoreUnavailable
-from accounts.contract.registry import flows
+from accounts.contract.registry import keepers
 from accounts.purge import purge_events
 
 MOST_ROWS = 10_000  # SQLite takes no more than 32 766 parameters
@@ -64,7 +64,7 @@ class Command(BaseCommand):
 
     def purge(self, *, dry_run: bool, batch: int, load: float, verbosity: int) -> None:
         told = began = time.monotonic()
-        for purge in (*(flow.purge for flow in flows()), purge_events):
+        for purge in (*(flow.purge for flow in keepers()), purge_events):
             for gone in purge(batch=batch, dry_run=dry_run):
                 self.totals.update(gone)
                 now = time.monotonic()

@@ -44,6 +44,7 @@ def all_checks() -> dict[str, Callable[[], Finding]]:
         "settings": configuration.check_settings,
         "data": machine.check_var,
         "redis": partial(services.check_redis, asked),
+        "push": partial(services.check_push, asked),
         "database": partial(services.check_database, asked),
         "migrations": partial(services.check_migrations, asked),
         "clock": partial(services.check_clock, asked),

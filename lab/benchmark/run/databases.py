@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from django.conf import settings
 from django.db import DatabaseError, connections
 
 from lab.benchmark.run.processes import BenchmarkError
@@ -53,7 +54,9 @@ def url_of(database: str) -> str:
     # The path of a socket's folder stands where a host would, quoted.
     host = quote(chosen["HOST"], safe="")
     port = f":{chosen['PORT']}" if chosen["PORT"] else ""
-    options = {k: v for k, v in chosen["OPTIONS"].items() if k.startswith("ssl")}
+    # Those that stood in the URL; the others are the settings' own.
+    usual = settings.DATABASE_OPTIONS.get(chosen["ENGINE"], {})
+    options = {name: value for name, value in chosen["OPTIONS"].items() if name not in usual}
     query = f"?{urlencode(options)}" if options else ""
     return f"postgres://{user}{password}@{host}{port}/{database}{query}"
 

@@ -23,6 +23,8 @@ USERNAME = "ada"
 PASSWORD = demo_password(USERNAME)
 # Always the same one: a credential that comes from another browser than before is suspicious.
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+# Parts of the names of cookies that every visitor has.
+NO_CREDENTIAL = ("csrf", "known-device")
 SENT_ALWAYS = {"Accept": "application/json", "User-Agent": BROWSER}
 
 
@@ -34,13 +36,19 @@ class Login(ABC):
     """One client of one subject. Every call is one request; a refusal raises."""
 
     prefix: ClassVar[str] = ""
-    token: str | None = None
+    token: str = ""
     """A self-contained credential, if it is one: a JWT."""
+    refresh: str = ""
+    key: str = ""
+    """An opaque one that is in no cookie."""
 
     def __init__(self, url: str) -> None:
         self.http = httpx.Client(base_url=url, headers=SENT_ALWAYS, timeout=30)
 
-    def close(self) -> None:
+    def leave(self) -> None:
+        """Log out: a user has so many devices at most, and the oldest would end for a new one."""
+        self.prepare()
+        self.revoke()
         self.http.close()
 
     def prepare(self) -> None:
@@ -67,13 +75,24 @@ class Login(ABC):
     def presented(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token}"}
 
+    def held(self) -> int:
+        """Bytes of the secrets that keep this client logged in, without the names of cookies."""
+        secrets = {self.token, self.refresh, self.key}
+        if "Cookie" in self.presented():
+            secrets |= {
+                cookie.value or ""
+                for cookie in self.http.cookies.jar
+                if not any(part in cookie.name for part in NO_CREDENTIAL)
+            }
+        return sum(map(len, secrets))
+
     def cookies(self) -> dict[str, str]:
         held = [f"{cookie.name}={cookie.value}" for cookie in self.http.cookies.jar]
         return {"Cookie": "; ".join(held)} if held else {}
 
     def expires_at(self) -> float | None:
         """When the token says that it ends, in Unix seconds; None for what is opaque."""
-        if self.token is None:
+        if not self.token:
             return None
         claims = jwt.decode(self.token, options={"verify_signature": False})
         return float(claims["exp"])
@@ -102,8 +121,8 @@ class Contract(Login):
         self.ends = 0.0
 
     @property
-    def token(self) -> str | None:  # type: ignore[override]
-        return self.client.token
+    def token(self) -> str:  # type: ignore[override]
+        return self.client.token or ""
 
     def prepare(self) -> None:
         self.client.fetch_csrf_token()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 
 from lab.benchmark.rows import Row
@@ -13,6 +13,8 @@ from lab.benchmark.run.logins import Login
 from lab.benchmark.run.servers import Project, Server
 from lab.benchmark.run.subjects import Subject
 from lab.benchmark.run.wrk import Driver
+
+MARGIN_SECONDS = 60  # longer than any step drives with one login
 
 
 @dataclass(frozen=True)
@@ -30,33 +32,40 @@ class Counts:
     distance_rounds: int
     distance_seconds: float
     floor_rounds: int
+    live: tuple[int, ...]
+    scale_rounds: int
+    devices_of_a_user: int = 2
 
 
 FULL = Counts(
     clients=(1, 10, 50),
     rounds=5,
-    seconds=3,
+    seconds=2,
     warm_up_seconds=1,
     logins=20,
     revocations=10,
     watched_seconds=2,
     distances=(0, 0.25, 0.5, 1, 2, 5),
     distance_rounds=3,
-    distance_seconds=2,
+    distance_seconds=1,
     floor_rounds=100,
+    live=(1, 1_000, 100_000, 1_000_000),
+    scale_rounds=10,
 )
 QUICK = Counts(
-    clients=(1, 10),
+    clients=(10,),
     rounds=1,
-    seconds=0.4,
+    seconds=0.3,
     warm_up_seconds=0,
     logins=1,
     revocations=1,
-    watched_seconds=0.3,
+    watched_seconds=0.2,
     distances=(0, 2),
     distance_rounds=1,
-    distance_seconds=0.3,
+    distance_seconds=0.2,
     floor_rounds=30,
+    live=(1, 10_000),
+    scale_rounds=1,
 )
 
 
@@ -106,11 +115,15 @@ class Bench:
     stack: ExitStack
     """What is started during the run ends with it."""
     readings: Readings = field(default_factory=Readings)
+    logins: dict[str, Login] = field(default_factory=dict)
 
-    @cached_property
-    def logins(self) -> dict[str, Login]:
-        """A login of each subject that is there for the whole run, made when first needed."""
-        return {subject.key: self.log_in(subject) for subject in self.subjects}
+    def login(self, subject: Subject) -> Login:
+        """A login of that subject that goes on from step to step, made anew before it expires."""
+        held = self.logins.get(subject.key)
+        expires_at = held.expires_at() if held else 0
+        if held is None or (expires_at is not None and expires_at < time.time() + MARGIN_SECONDS):
+            held = self.logins[subject.key] = self.log_in(subject)
+        return held
 
     def server(self, subject: Subject) -> Server:
         return self.servers[subject.server]

@@ -17,12 +17,17 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from lab.benchmark import report
-from lab.benchmark.run.measuring import MEASURES
+from lab.benchmark import check as targets
+from lab.benchmark import compare, report
+from lab.benchmark.documents import Interrupted, write_docs
+from lab.benchmark.report import NoReport, Report
+from lab.benchmark.run.measuring import MEASURES, ON_REQUEST
 from lab.benchmark.run.plan import FULL, QUICK, Bench, Step
 from lab.benchmark.run.processes import BenchmarkError
 from lab.benchmark.run.stage import Choice, staged
 from lab.benchmark.run.subjects import chosen, every
+
+EVERY_MEASURE = MEASURES | ON_REQUEST
 
 
 class Command(BaseCommand):
@@ -31,7 +36,10 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--quick", action="store_true", help="under a minute, and noisier")
         parser.add_argument(
-            "--only", action="append", choices=MEASURES, help="measure this alone; may be repeated"
+            "--only",
+            action="append",
+            choices=MEASURES | ON_REQUEST,
+            help="measure this alone; may be repeated",
         )
         parser.add_argument(
             "--subjects",
@@ -45,6 +53,13 @@ class Command(BaseCommand):
             "--out", type=Path, default=settings.VAR_DIR / "benchmark" / "report", metavar="FOLDER"
         )
         parser.add_argument(
+            "--compare", type=Path, metavar="FILE", help="say what changed since that report.json"
+        )
+        parser.add_argument(
+            "--check", action="store_true", help="hold it to the targets; fails if a count is above"
+        )
+        parser.add_argument("--docs", action="store_true", help="write README and docs with it")
+        parser.add_argument(
             "--redis", default="", metavar="URL", help="an empty one, instead of a private one"
         )
 
@@ -52,12 +67,16 @@ class Command(BaseCommand):
         self.console = Console(highlight=False)
         try:
             choice = self.choose(options)
+            old = report.read(options["compare"]) if options["compare"] else None
             logging.getLogger("httpx").setLevel(logging.WARNING)
             for name in ("SIGTERM", "SIGHUP"):
                 signal.signal(getattr(signal, name), interrupt)
             with tempfile.TemporaryDirectory(prefix="authdemo-benchmark-") as folder:
-                self.run(choice, options["only"] or [*MEASURES], Path(folder), options["out"])
-        except BenchmarkError as error:
+                only = options["only"] or MEASURES
+                measures = [measure for measure in EVERY_MEASURE if measure in only]
+                found = self.run(choice, measures, Path(folder), options["out"])
+            self.judge(found, old, **options)
+        except (BenchmarkError, NoReport, Interrupted) as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt as stop:
             raise CommandError("Interrupted.", returncode=130) from stop
@@ -72,12 +91,22 @@ class Command(BaseCommand):
             redis_url=options["redis"],
         )
 
-    def run(self, choice: Choice, measures: list[str], folder: Path, out: Path) -> None:
+    def judge(
+        self, found: Report, old: Report | None, *, check: bool, docs: bool, **options: Any
+    ) -> None:
+        if old is not None:
+            compare.show(old, found, self.console)
+        if docs:
+            write_docs(found, settings.BASE_DIR / "docs", settings.BASE_DIR / "README.md")
+        if check and not targets.check(found.rows, self.console):
+            raise BenchmarkError("A target that is counted was missed, or was not measured.")
+
+    def run(self, choice: Choice, measures: list[str], folder: Path, out: Path) -> Report:
         """Measure and report. What was measured until an interruption is reported too."""
         with ExitStack() as stack:
             with self.console.status("Setting up ...") as status:
                 bench, conditions = stack.enter_context(staged(choice, folder, status.update))
-                steps = [step for measure in measures for step in MEASURES[measure](bench)]
+                steps = [step for measure in measures for step in EVERY_MEASURE[measure](bench)]
             finished = False
             try:
                 self.measure(steps)
@@ -85,7 +114,8 @@ class Command(BaseCommand):
             finally:
                 # A second Ctrl-C would leave half a report, and servers that nobody ends.
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
-                self.report(bench, conditions, out, interrupted=not finished)
+                found = self.report(bench, conditions, out, interrupted=not finished)
+            return found
 
     def measure(self, steps: list[Step]) -> None:
         total = sum(step.seconds for step in steps)
@@ -105,12 +135,13 @@ class Command(BaseCommand):
 
     def report(
         self, bench: Bench, conditions: dict[str, Any], out: Path, *, interrupted: bool
-    ) -> None:
+    ) -> Report:
         made = datetime.now(UTC).isoformat(timespec="seconds")
-        found = report.Report(made, conditions, bench.readings.rows(), interrupted)
+        found = Report(made, conditions, bench.readings.rows(), interrupted)
         report.write(found, out)
         report.show(found, self.console)
         self.console.print(f"The report is in {out}.")
+        return found
 
 
 def about(seconds: float) -> str:

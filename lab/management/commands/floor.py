@@ -5,7 +5,7 @@ import io
 import pstats
 import secrets
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,6 +15,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.core.servers.basehttp import get_internal_wsgi_application
 
 from accounts.client import FlowClient
+from accounts.contract.flow import Flow
 from accounts.contract.registry import flows
 from accounts.models import User
 from lab.benchmark.floor import BROWSER, NotAnswered, Simulated, Subject, figures, get, warmed_up
@@ -25,8 +26,9 @@ SITE = "http://127.0.0.1"
 class Command(BaseCommand):
     help = (
         "Measure GET whoami/ of each flow, in this process, as a multiple of the same view without "
-        "authentication. It uses the database and the Redis of the settings, makes a user and "
-        "deletes it again. Nobody else may use that Redis meanwhile, or the counts are of both."
+        "authentication, as SESSION_CHECK and JWT_REVOCATION have them. It uses the database and "
+        "the Redis of the settings, makes a user and deletes it again. Nobody else may use that "
+        "Redis meanwhile, or the counts are of both."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -61,13 +63,13 @@ class Command(BaseCommand):
 
 
 @contextmanager
-def logged_in() -> Iterator[list[Subject]]:
-    """A user of our own, for a while, logged in by every flow."""
+def logged_in(by: Sequence[Flow] = ()) -> Iterator[list[Subject]]:
+    """A user of our own, for a while, logged in by these flows, or by those of the site."""
     password = secrets.token_urlsafe(16)
     username = f"floor-{secrets.token_hex(4)}"
     user = User.objects.create_user(username, password=password)
     try:
-        yield [subject_of(flow.key, username, password) for flow in flows()]
+        yield [subject_of(flow.key, username, password) for flow in by or flows()]
     finally:
         user.delete()
 

@@ -11,7 +11,6 @@ from importlib.util import find_spec
 
 from lab.benchmark.rows import Row
 from lab.benchmark.run.plan import Bench, Step
-from lab.benchmark.run.processes import finish
 from lab.benchmark.run.subjects import SITE
 
 MODULE = "lab.benchmark.floor"
@@ -42,9 +41,9 @@ def steps(bench: Bench) -> list[Step]:
 
 
 def measure(bench: Bench) -> None:
-    project, counts = bench.projects[SITE], bench.counts
+    counts = bench.counts
     code = MEASURE.format(repetitions=counts.rounds, rounds=counts.floor_rounds)
-    said = finish(project.variables, project.python, "-m", "django", "shell", "-v0", "-c", code)
+    said = bench.projects[SITE].run(code)
     for row in (Row.decode(each) for each in json.loads(said.splitlines()[-1])):
         if row.measure in TIMES:
             for value in row.values:

@@ -15,7 +15,7 @@ from lab.benchmark.run.logins import NotOffered
 from lab.benchmark.run.plan import Bench, Step, interleaved
 from lab.benchmark.run.subjects import Subject
 
-SECONDS = 0.5  # about so long for one subject
+SECONDS = 0.4  # about so long for one subject
 
 
 def steps(bench: Bench) -> list[Step]:
@@ -41,7 +41,7 @@ def measure(bench: Bench, subject: Subject) -> None:
             with suppress(NotOffered):
                 taken = milliseconds(login.renew)
                 bench.readings.add("refresh", subject.key, "ms", taken, rotation=renewing[server])
-        login.close()
+        login.leave()
 
 
 def milliseconds(call: Callable[[], None]) -> float:

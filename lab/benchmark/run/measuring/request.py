@@ -7,11 +7,14 @@ meanwhile, and a few requests come before, so that no connection is made among t
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 
 import redis
 
+from lab.benchmark.run.gunicorn_config import PATH
+from lab.benchmark.run.logins import Login, NotOffered
 from lab.benchmark.run.plan import Bench, Step
 from lab.benchmark.run.processes import BenchmarkError
 from lab.benchmark.run.subjects import Subject
@@ -24,21 +27,52 @@ NOT_OURS = {"hello", "auth", "select", "client", "ping", "info", "config", "comm
 
 def steps(bench: Bench) -> list[Step]:
     return [
-        Step(f"{subject.key}, counted", 0.3, partial(measure, bench, subject))
+        Step(f"{subject.key}, counted", 0.5, partial(measure, bench, subject))
         for subject in bench.subjects
     ]
 
 
 def measure(bench: Bench, subject: Subject) -> None:
     server = bench.server(subject)
-    headers = bench.logins[subject.key].headers
-    statements, commands = counted(bench.redis_url, server.each_worker[0], subject.whoami, headers)
+    headers = bench.login(subject).headers
+    cost = counted(bench.redis_url, server.each_worker[0], subject.whoami, headers)
+    record(bench, subject, cost)
     sent, received = bytes_of(server.address, subject.whoami, headers)
-    add = bench.readings.add
-    add("sql_statements", subject.key, "", statements)
-    add("redis_commands", subject.key, "", commands)
-    add("bytes_sent", subject.key, "bytes", sent)
-    add("bytes_received", subject.key, "bytes", received)
+    bench.readings.add("bytes_sent", subject.key, "bytes", sent)
+    bench.readings.add("bytes_received", subject.key, "bytes", received)
+    if subject.has_login:
+        held = bench.login(subject).held()
+        bench.readings.add("credential_bytes_client", subject.key, "bytes", held)
+        measure_calls(bench, subject)
+
+
+def measure_calls(bench: Bench, subject: Subject) -> None:
+    """Login, and refresh with whatever rotation is its default where the rest is measured."""
+    login = subject.login(bench.server(subject).url)
+    login.prepare()
+    record(bench, subject, counted_call(bench.redis_url, login, login.log_in), call="login")
+    login.prepare()
+    with suppress(NotOffered):
+        record(bench, subject, counted_call(bench.redis_url, login, login.renew), call="refresh")
+    login.leave()
+
+
+def record(bench: Bench, subject: Subject, cost: tuple[float, float], **call: str) -> None:
+    statements, commands = cost
+    bench.readings.add("sql_statements", subject.key, "", statements, **call)
+    bench.readings.add("redis_commands", subject.key, "", commands, **call)
+
+
+def counted_call(redis_url: str, login: Login, call: Callable[[], None]) -> tuple[int, int]:
+    """SQL statements and Redis commands of one call of this client."""
+    with redis.Redis.from_url(redis_url) as client:
+        # On the one connection of this client: the worker that counts is the one that works.
+        login.http.get(f"{PATH}?count=1").raise_for_status()
+        before = commands_so_far(client)
+        call()
+        commands = commands_so_far(client) - before
+        told = login.http.get(f"{PATH}?count=0").json()
+    return told["sql_statements"], commands
 
 
 def counted(

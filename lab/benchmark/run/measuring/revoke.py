@@ -12,13 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import NamedTuple
 
+from lab.benchmark.rows import SECONDS_UNTIL_EXP
 from lab.benchmark.run.plan import Bench, Step, interleaved
 from lab.benchmark.run.processes import BenchmarkError
 from lab.benchmark.run.subjects import Subject
 from lab.benchmark.run.workers import Worker
 
-# The unit of a figure that was not timed because it is set: what was revoked goes on until `exp`.
-SECONDS_UNTIL_EXP = "s until exp"
 PAUSE_SECONDS = 0.001
 
 
@@ -57,7 +56,7 @@ def measure(bench: Bench, subject: Subject) -> None:
         until_exp = expires_at - time.time() if expires_at else None
         seen = [*threads.map(watch, workers)]
     record(bench, subject, seen, until_exp)
-    login.close()
+    login.http.close()
 
 
 def watched(worker: Worker, path: str, headers: Mapping[str, str], seconds: float) -> Seen:

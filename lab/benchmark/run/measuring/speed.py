@@ -38,13 +38,13 @@ def steps(bench: Bench) -> list[Step]:
 def warm_up(bench: Bench, server: Server, subject: Subject) -> None:
     """Imports, caches, connections: what the first requests of every worker pay for all."""
     for worker in server.each_worker:
-        ask(worker, subject.whoami, bench.logins[subject.key].headers)
+        ask(worker, subject.whoami, bench.login(subject).headers)
     if bench.counts.warm_up_seconds:
         drive(bench, server, subject, clients=20, seconds=bench.counts.warm_up_seconds)
 
 
 def drive(bench: Bench, server: Server, subject: Subject, *, clients: int, seconds: float) -> Load:
-    headers = bench.logins[subject.key].headers
+    headers = bench.login(subject).headers
     return bench.driver.drive(
         server.url + subject.whoami, headers, clients=clients, seconds=seconds
     )

@@ -1,0 +1,23 @@
+"""What is one row of the comparison? A flow, and how the server checks it on each request."""
+
+from dataclasses import dataclass
+
+from accounts.contract.flow import Flow
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """One row: `each_request` says what the server does to check it, in words for a table.
+
+    `variant_of` is the key of the registered flow that it answers like. `lives_after` says for
+    how long a credential is taken after its revocation was answered. `weak` is empty, or says
+    what is wrong with the strategy: then it is here to be attacked, and never to be copied.
+    """
+
+    key: str
+    flow: Flow
+    variant_of: str
+    title: str
+    each_request: str
+    lives_after: str
+    weak: str = ""
