@@ -23,6 +23,7 @@ Redis: TypeAlias = Any
 Connection: TypeAlias = Any
 
 PATIENCE_SECONDS = 1.5
+YIELD_SECONDS = 0.0002
 
 # Surprise: on Linux and macOS `time.monotonic` stands still while the machine sleeps. What was
 # current when a laptop's lid was closed would still be so when it is opened.
@@ -120,6 +121,13 @@ class Announcements:
         Threat: the thread that listens may have to wait for the interpreter's lock, and each
         busy thread keeps it for five milliseconds. What has come must not wait as long.
         """
+        if not self._has_unheard():
+            return False
+        # Mostly it is the answer to a heartbeat. Let the other thread have it, and look again.
+        time.sleep(YIELD_SECONDS)
+        return self._has_unheard()
+
+    def _has_unheard(self) -> bool:
         # In this order: what is no longer there to be read is being taken in, or was.
         return _is_readable(self._connection._sock, 0) or self._is_reading
 

@@ -64,8 +64,8 @@ class State:
     `changed`: those whose entries are claims, in a mirror of all there is.
     """
 
-    def __init__(self, told: Announcements | None = None) -> None:
-        self.told = told
+    def __init__(self) -> None:
+        self.told: Announcements | None = None
         self.entries: OrderedDict[str, Entry] = OrderedDict()
         self.until = -math.inf
         self.is_whole = False
@@ -191,12 +191,14 @@ class Mirror(ABC):
                 logger.exception("mirror of %s: Redis is asked", ", ".join(self.prefixes))
                 pause = UNSUPPORTED_SECONDS
             finally:
+                # Threat: what was revoked while nobody listened is never announced.
                 self._state = State()
 
     def _listen(self, told: Announcements) -> None:
         """Follow what Redis announces, until `stop`."""
         # From here on every change is announced, so that from here on copies can be made.
-        self._state = state = State(told)
+        state = self._state
+        state.told = told
         self._load(state)
         while not self._stopped.is_set():
             told.ask()

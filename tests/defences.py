@@ -1301,6 +1301,122 @@ DEFENCES = (
         "is_on=lambda: True",
         "tests/lab/test_strategies.py -k store_of_its_own",
     ),
+    Defence(
+        "mirror: an answer under way while its key is announced is not kept",
+        "accounts/mirror.py",
+        "        if state.entries.get(name) is not claim:\n",
+        "        if False:\n",
+        "tests/accounts/test_mirror.py -k announced_meanwhile",
+    ),
+    Defence(
+        "mirror: what Redis was not heard about for too long is not believed",
+        "accounts/mirror.py",
+        "        if moment >= state.until:\n",
+        "        if False:\n",
+        "tests/accounts/test_mirror_outages.py -k packets_lost-Copies",
+    ),
+    Defence(
+        "mirror: nothing outlives the connection that announced it",
+        "accounts/mirror.py",
+        "never announced.\n                self._state = State()\n",
+        "never announced.\n                pass\n",
+        "tests/accounts/test_mirror_outages.py -k nobody_listened",
+    ),
+    Defence(
+        "mirror: all there is is loaded before it is current",
+        "accounts/mirror.py",
+        "        self._load(state)\n",
+        "        state.is_whole = isinstance(self, Whole)\n",
+        "tests/accounts/test_mirror.py -k while_it_loads",
+    ),
+    Defence(
+        "mirror: what was announced is not taken for absent",
+        "accounts/mirror.py",
+        "            state.entries[name] = Entry()\n            state.changed.add(name)\n",
+        "            state.entries.pop(name, None)\n",
+        "tests/accounts/test_mirror.py -k until_it_is_copied",
+    ),
+    Defence(
+        "mirror: a copy goes when its key expires, whether Redis notices or not",
+        "accounts/mirror.py",
+        "before + life / 1000 if life >= 0 else math.inf",
+        "math.inf",
+        "tests/accounts/test_mirror.py -k before_redis_notices",
+    ),
+    Defence(
+        "mirror: a child makes a mirror of its own",
+        "accounts/mirror.py",
+        "            os.register_at_fork(after_in_child=self._begin_anew)\n",
+        "            pass\n",
+        "tests/accounts/test_mirror_outages.py -k whatever_lock",
+    ),
+    Defence(
+        "mirror: a child holds no connection that nobody reads",
+        "accounts/mirror.py",
+        "            self._mirror.abandon()\n",
+        "            pass\n",
+        "tests/accounts/test_mirror_outages.py -k nobody_reads",
+    ),
+    Defence(
+        "mirror: announcements without end do not keep it from its heartbeat",
+        "accounts/announcements.py",
+        "            if now() > until:\n                return\n",
+        "",
+        "tests/accounts/test_mirror.py -k told_to",
+    ),
+    Defence(
+        "mirror: the copies are bounded",
+        "accounts/mirror.py",
+        "                while len(state.entries) > self.most:\n",
+        "                while False:\n",
+        "tests/accounts/test_mirror.py -k memory_is_bounded",
+    ),
+    Defence(
+        "mirror: too many to know them all is not borne",
+        "accounts/mirror.py",
+        '            raise Unsupported(f"more than {self.most} keys")\n',
+        "            pass\n",
+        "tests/accounts/test_mirror.py -k too_many",
+    ),
+    Defence(
+        "mirror: what has come counts before it is heard",
+        "accounts/announcements.py",
+        "        if not self._has_unheard():\n",
+        "        if True:\n",
+        "tests/accounts/test_mirror.py -k not_read_yet",
+    ),
+    Defence(
+        "mirror: what is being taken in counts",
+        "accounts/announcements.py",
+        " or self._is_reading\n",
+        "\n",
+        "tests/accounts/test_mirror.py -k takes_in_just_now",
+    ),
+    Defence(
+        "mirror: what is taken in during a check counts",
+        "accounts/mirror.py",
+        "        if state.told is None or state.told.are_unheard():\n"
+        "            return None\n"
+        "        entries = [state.entries.get(name) for name in names]\n",
+        "        entries = [state.entries.get(name) for name in names]\n"
+        "        if state.told is None or state.told.are_unheard():\n"
+        "            return None\n",
+        "tests/accounts/test_mirror.py -k in_the_midst",
+    ),
+    Defence(
+        "mirror: who listens never connects anew without a word",
+        "accounts/announcements.py",
+        '        "health_check_interval": 0,\n        "retry": None,\n',
+        "",
+        "tests/accounts/test_mirror.py -k connects_anew",
+    ),
+    Defence(
+        "mirror: who listens leaves a master that was replaced",
+        "accounts/announcements.py",
+        '            raise Moved("another master")\n',
+        "            pass\n",
+        "tests/accounts/test_mirror_failover.py -k old_master",
+    ),
 )
 
 

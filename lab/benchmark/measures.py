@@ -27,6 +27,7 @@ class Measure:
 
 MEASURES = (
     Measure("requests_per_second", "Requests per second", across="clients", chart="bars"),
+    Measure("server_requests_per_second", "Requests per second", across="clients"),
     Measure("latency_p50", "Latency, median", across="clients"),
     Measure("latency_p95", "Latency, 95th percentile", across="clients", chart="bars"),
     Measure("latency_p99", "Latency, 99th percentile", across="clients"),
@@ -81,6 +82,13 @@ GROUPS = (
             ("times_floor", "microseconds"),
             ("cpu_milliseconds",),
         ),
+    ),
+    Group(
+        "servers",
+        "Which web server should answer?",
+        "The same site and as many workers under each: what a server spends on a request hides "
+        "what strategies differ by.",
+        (("server_requests_per_second",),),
     ),
     Group(
         "login",

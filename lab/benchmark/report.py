@@ -79,6 +79,9 @@ def refusing(path: Path) -> Iterator[None]:
         raise NoReport(f"{path} is no report that this version can read: {error}.") from error
 
 
+NOTHING_MAIN = "None of the main measures was asked for: what was stands above."
+
+
 def show(report: Report, console: Console) -> None:
     """Print conditions, a table for each group of measures, the articles' numbers, a summary."""
     if report.interrupted:
@@ -92,7 +95,8 @@ def show(report: Report, console: Console) -> None:
         show_section(section, report.rows, console)
     show_articles(report.rows, console)
     console.print("\n[bold]In short[/]\n")
-    console.print(as_rich(summary(report.rows)))
+    found = summary(report.rows)
+    console.print(as_rich(found) if found.lines else NOTHING_MAIN)
 
 
 def show_section(section: Section, rows: list[Row], console: Console) -> None:
@@ -118,7 +122,10 @@ def as_rich(table: Table) -> RichTable:
 
 def show_articles(rows: list[Row], console: Console) -> None:
     console.print("\n[bold]What do articles say, and what was found here?[/]")
-    for claim in articles.CLAIMS:
+    answered = [claim for claim in articles.CLAIMS if claim.found(rows) != articles.NOT_MEASURED]
+    if others := len(articles.CLAIMS) - len(answered):
+        console.print(f"{others} of their claims are about what was not measured in this run.")
+    for claim in answered:
         console.print(f"\n[bold]{claim.key}[/] {escape(claim.question)}")
         console.print(f"  an article says: {escape(claim.says)}")
         console.print(f"  found here:      {escape(claim.found(rows))}")

@@ -221,7 +221,8 @@ class Worker:
         try:
             eventually(answers_right)
         except AssertionError:
-            self.report.wrong.append(f"{names[0]} was never {right} at the end")
+            said = mirror.known(names), mirror.client.mget(names)
+            self.report.wrong.append(f"{names[0]} was never {right} at the end, but {said}")
         known = mirror.known(names)
         if known not in (None, right):
             self.report.wrong.append(f"{names[0]} is {known} at the end, not {right}")

@@ -71,6 +71,15 @@ def keep(mirror: Mirror, *names: str) -> None:
     eventually(lambda: mirror.get(names) and mirror.known(names))
 
 
+def is_unknown(mirror: Mirror, name: str) -> bool:
+    """Whether Redis has to be asked, and not only for the moment in which something is heard."""
+    for _ in range(30):
+        if mirror.known([name]) is not None:
+            return False
+        time.sleep(0.001)
+    return True
+
+
 def listeners(redis: Redis) -> list[str]:
     """The ids of the connections over which Redis announces; flag `t` is tracking."""
     return [each["id"] for each in redis.client_list() if "t" in each["flags"]]

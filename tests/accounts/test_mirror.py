@@ -18,7 +18,15 @@ from redis.utils import HIREDIS_AVAILABLE
 from accounts import announcements
 from accounts.announcements import Announcements, now
 from accounts.mirror import TRUST_SECONDS, UNSUPPORTED_SECONDS, Copies, Mirror, Whole
-from tests.accounts.mirroring import HANGS, LateClient, eventually, keep, listeners, listening
+from tests.accounts.mirroring import (
+    HANGS,
+    LateClient,
+    eventually,
+    is_unknown,
+    keep,
+    listeners,
+    listening,
+)
 from tests.outages import PrivateRedis, evict, evicting, needs_redis_server
 
 pytestmark = [pytest.mark.once, needs_redis_server]
@@ -98,7 +106,7 @@ def test_what_has_expired_is_gone_before_redis_notices(
         # While writes are paused, Redis lets nothing expire, and announces nothing.
         server.tell("CLIENT", "PAUSE", 600_000, "WRITE")
         heard = mirror._state
-        eventually(lambda: mirror.known([NAME]) is None)
+        eventually(lambda: is_unknown(mirror, NAME))
         assert NAME in heard.entries
 
 
@@ -122,7 +130,7 @@ def test_a_client_that_decodes_gets_text_and_hears_of_changes(server: PrivateRed
         keep(mirror, NAME)
         assert mirror.known([NAME]) == ["old"]
         client.delete(NAME)
-        eventually(lambda: mirror.known([NAME]) is None)
+        eventually(lambda: is_unknown(mirror, NAME))
 
 
 @pytest.mark.parametrize("kind", [Copies, Whole])
@@ -177,6 +185,21 @@ def test_a_check_is_refused_while_an_announcement_is_taken_in(redis: Redis) -> N
     seen: list[bool] = []
     told.hear(lambda names: seen.append(told.are_unheard()), now() + 1)
     assert seen == [True]
+    told.close()
+
+
+def test_it_listens_no_longer_than_it_was_told_to_however_much_is_announced(redis: Redis) -> None:
+    """Its heartbeat would come too late."""
+    told = Announcements(redis, PREFIXES)
+    until = now() + 0.1
+
+    def announce_one_more(names: list[str]) -> None:
+        assert now() < until + HANGS / 3
+        redis.set(NAME, "new")
+
+    redis.set(NAME, "new")
+    told.hear(announce_one_more, until)
+    assert told.are_unheard()
     told.close()
 
 
@@ -245,13 +268,12 @@ def test_a_connection_never_connects_anew_by_itself(server: PrivateRedis) -> Non
     server.tell("CLIENT", "KILL", "ID", listeners(client)[0])
 
     def listen() -> None:
-        while True:
+        while told.heard_until < 0:
             told.ask()
             told.hear(lambda names: None, now() + 1)
 
     with pytest.raises((RedisError, OSError)):
         listen()
-    assert told.heard_until < 0
     told.close()
 
 

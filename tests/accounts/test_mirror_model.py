@@ -90,7 +90,7 @@ def test_no_revoked_name_is_accepted_after_the_bound_and_none_that_is_live_refus
     server: PrivateRedis, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = Model(KEYS)
-    barrier, out = SPAWNED.Barrier(PROCESSES), SPAWNED.SimpleQueue()
+    barrier, out = SPAWNED.Barrier(PROCESSES + 1), SPAWNED.SimpleQueue()
     locks = [[SPAWNED.Lock() for _ in range(THREADS)] for _ in range(PROCESSES)]
     plan = (SEED, STEPS // PROCESSES // THREADS, CHANGES, barrier)
     processes = [
@@ -106,11 +106,11 @@ def test_no_revoked_name_is_accepted_after_the_bound_and_none_that_is_live_refus
     for process in processes:
         process.start()
     try:
-        while out.empty():
+        while barrier.n_waiting < PROCESSES:
             assert all(process.exitcode is None for process in processes), "one died"
             time.sleep(cuts.random.uniform(*SECONDS_BETWEEN_CUTS))
-            if barrier.n_waiting == 0 and out.empty():
-                cuts.one()
+            cuts.one()
+        barrier.wait()  # from here on all is quiet
         report = Report()
         for _ in processes:
             report.add(out.get())

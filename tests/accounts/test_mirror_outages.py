@@ -24,7 +24,7 @@ from redis.retry import Retry
 
 from accounts.announcements import now
 from accounts.mirror import TRUST_SECONDS, Copies, InThisProcess, Mirror, Whole
-from tests.accounts.mirroring import HANGS, eventually, keep, listeners, listening
+from tests.accounts.mirroring import HANGS, eventually, is_unknown, keep, listeners, listening
 from tests.outages import PrivateRedis, Wire, needs_redis_server
 
 pytestmark = [pytest.mark.once, needs_redis_server]
@@ -90,12 +90,12 @@ def client_through(wire: Wire) -> Redis:
 
 def last_belief(mirror: Mirror, name: str) -> float:
     """Ask from memory until Redis has to be asked; when was the last question answered?"""
-    last = -1.0
-    while True:
+    state, last = mirror._state, -1.0
+    while mirror._state is state and not is_unknown(mirror, name):
         asked = now()
-        if mirror.known([name]) is None:
-            return last
-        last = asked
+        if mirror.known([name]) is not None:
+            last = asked
+    return last
 
 
 def test_the_bound_is_the_one_that_is_promised() -> None:
@@ -142,6 +142,24 @@ def test_what_was_revoked_during_a_cut_is_never_believed_again(
             return False
 
         eventually(answers)
+        assert mirror.get([NAME]) == [None]
+
+
+@pytest.mark.parametrize("kind", [Copies, Whole])
+def test_what_was_revoked_while_nobody_listened_is_not_believed(
+    kind: type[Copies | Whole], redis: Redis
+) -> None:
+    mirror = kind(redis, PREFIXES, 100)
+    redis.set(NAME, "old")
+    with listening(mirror):
+        keep(mirror, NAME)
+        before = mirror._state.told
+        both = redis.pipeline(transaction=True)
+        both.execute_command("CLIENT", "KILL", "ID", listeners(redis)[0])
+        both.delete(NAME)
+        both.execute()
+        eventually(lambda: mirror.is_current and mirror._state.told not in (None, before))
+        assert mirror.known([NAME]) in (None, [None])
         assert mirror.get([NAME]) == [None]
 
 

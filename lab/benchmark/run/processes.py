@@ -12,7 +12,7 @@ from typing import IO
 
 from django.conf import settings
 
-STOP_SECONDS = 10
+STOP_SECONDS = 5
 
 
 class BenchmarkError(Exception):

@@ -53,26 +53,30 @@ SITE = {
     "LOGIN_LIMIT_ACCOUNT": "1000000",
     "LOGIN_LIMIT_NETWORK": "1000000",
 }
+MIGRATE = (
+    "from django.core.management import call_command; "
+    "call_command('migrate', verbosity=0, skip_checks=True); "
+)
 PEERS_PROJECT = {"ENV_FILE": os.devnull, "DJANGO_SETTINGS_MODULE": "lab.benchmark.peers.settings"}
 
 
 @dataclass(frozen=True)
 class Project:
-    """A site that can be started: `variables` are its environment, `make_users` its last step."""
+    """A site that can be started: `variables` are its environment, `make_users` is code."""
 
     name: str
     python: Path
     wsgi: str
     variables: dict[str, str]
-    make_users: tuple[str, ...]
+    make_users: str
 
-    def manage(self, *arguments: str) -> None:
-        finish(self.variables, self.python, "-m", "django", *arguments)
+    def run(self, code: str) -> str:
+        """Run Python inside of the site, and return what it printed."""
+        return finish(self.variables, self.python, "-m", "django", "shell", "-v0", "-c", code)
 
     def prepare(self) -> None:
         """Tables, and users who can log in."""
-        self.manage("migrate", "--verbosity=0", "--skip-checks")
-        self.manage(*self.make_users)
+        self.run(MIGRATE + self.make_users)
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,7 @@ def site(folder: Path, redis_url: str, database_url: str) -> Project:
         Path(sys.executable),
         "authdemo.wsgi",
         variables,
-        ("make_demo_users", "--skip-checks"),
+        "call_command('make_demo_users')",
     )
 
 
@@ -127,7 +131,7 @@ def peers(name: str, folder: Path, redis_url: str, database_url: str, python: Pa
         f"User.objects.create_user({USERNAME!r}, '', {PASSWORD!r})"
     )
     wsgi = "lab.benchmark.peers.wsgi"
-    return Project(name, python, wsgi, variables, ("shell", "-v0", "-c", make_user))
+    return Project(name, python, wsgi, variables, make_user)
 
 
 @contextmanager

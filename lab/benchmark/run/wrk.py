@@ -76,8 +76,9 @@ class Driver:
         )
         # On a machine that is busy with something else a short run may see no answer at all.
         for longer in (1, 4, 16):
-            load = read(self.run(longer * seconds, *options), url)
-            if load.requests:
+            said = self.run(longer * seconds, *options)
+            # Nothing at all: it was interrupted before it had begun to listen for that.
+            if said and (load := read(said, url)).requests:
                 return load
         raise BenchmarkError(f"{url} did not answer within {16 * seconds:.0f} s.")
 

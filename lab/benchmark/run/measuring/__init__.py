@@ -13,6 +13,7 @@ from lab.benchmark.run.measuring import (
     scale,
     speed,
     tokens,
+    wsgi,
 )
 from lab.benchmark.run.plan import Bench, Step
 
@@ -27,3 +28,5 @@ MEASURES: dict[str, Callable[[Bench], list[Step]]] = {
 }
 if floor.is_there():
     MEASURES["floor"] = floor.steps
+# Only where it is asked for: it decides what is run, and says nothing of a strategy.
+ON_REQUEST: dict[str, Callable[[Bench], list[Step]]] = {"servers": wsgi.steps}

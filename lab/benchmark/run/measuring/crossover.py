@@ -24,7 +24,7 @@ from lab.benchmark.run.servers import Server, serving
 from lab.benchmark.run.subjects import Subject
 
 PINGS = 100
-START_SECONDS = 6
+START_SECONDS = 3
 
 
 def steps(bench: Bench) -> list[Step]:
@@ -72,7 +72,8 @@ class FarServers:
             )
             for project in bench.projects.values()
         ]
-        started = self.stack.enter_context(serving(projects, bench.workers, bench.folder))
+        # One worker: the one client that asks has one connection, and a connection has one worker.
+        started = self.stack.enter_context(serving(projects, 1, bench.folder))
         self.servers = {name: started[f"{name}-far"] for name in bench.projects}
         for subject in bench.subjects:
             warm_up(bench, self.servers[subject.server], subject)

@@ -1,4 +1,4 @@
-"""How far above the floor is each flow, in one process, with no socket? `manage.py floor` says.
+"""How far above the floor is each strategy, in one process, with no socket? `manage.py floor` says.
 
 It is run in the environment of the measured site: on its Redis, and on its database.
 """
@@ -11,22 +11,19 @@ from importlib.util import find_spec
 
 from lab.benchmark.rows import Row
 from lab.benchmark.run.plan import Bench, Step
-from lab.benchmark.run.processes import finish
 from lab.benchmark.run.subjects import SITE
 
 MODULE = "lab.benchmark.floor"
 MEASURE = """
 import json
 from lab.benchmark.floor import figures
-from lab.management.commands.floor import logged_in
-with logged_in() as subjects:
+from lab.management.commands.floor import strategies
+with strategies() as subjects:
     rows = figures(subjects, repetitions={repetitions}, rounds={rounds})
 print(json.dumps([row.encode() for row in rows]))
 """
-# It measures the registered flows, each with its default strategy.
-NAMES = {"sessions": "session-redis", "jwt": "jwt-expiry"}
 TIMES = ("microseconds", "times_floor")  # what it counts is counted by `request` as well
-MILLISECONDS_A_ROUND = 30
+MILLISECONDS_A_ROUND = 40
 
 
 def is_there() -> bool:
@@ -42,11 +39,10 @@ def steps(bench: Bench) -> list[Step]:
 
 
 def measure(bench: Bench) -> None:
-    project, counts = bench.projects[SITE], bench.counts
+    counts = bench.counts
     code = MEASURE.format(repetitions=counts.rounds, rounds=counts.floor_rounds)
-    said = finish(project.variables, project.python, "-m", "django", "shell", "-v0", "-c", code)
+    said = bench.projects[SITE].run(code)
     for row in (Row.decode(each) for each in json.loads(said.splitlines()[-1])):
         if row.measure in TIMES:
             for value in row.values:
-                name = NAMES.get(row.subject, row.subject)
-                bench.readings.add(row.measure, name, row.unit, value)
+                bench.readings.add(row.measure, row.subject, row.unit, value)

@@ -15,7 +15,7 @@ from lab.benchmark.run.logins import NotOffered
 from lab.benchmark.run.plan import Bench, Step, interleaved
 from lab.benchmark.run.subjects import Subject
 
-SECONDS = 0.5  # about so long for one subject
+SECONDS = 0.4  # about so long for one subject
 
 
 def steps(bench: Bench) -> list[Step]:

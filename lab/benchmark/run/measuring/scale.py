@@ -19,7 +19,6 @@ import redis
 
 from lab.benchmark.run.logins import Contract
 from lab.benchmark.run.plan import Bench, Step
-from lab.benchmark.run.processes import finish
 from lab.benchmark.run.subjects import SITE, Subject
 from sessions_api.records import snapshot_name
 
@@ -57,12 +56,11 @@ def turns(bench: Bench, subjects: list[Subject]) -> Iterator[Step]:
 
 
 def fill(bench: Bench, subjects: list[Subject], first: int, last: int) -> None:
-    project = bench.projects[SITE]
     sessions = Contract(bench.servers[SITE].url, "/api/sessions/")  # the model of all others
     sessions.log_in()
     before = sizes(bench)
     code = FILL.format(first=first, last=last, devices=bench.counts.devices_of_a_user)
-    finish(project.variables, project.python, "-m", "django", "shell", "-v0", "-c", code)
+    bench.projects[SITE].run(code)
     grown = [after - then for after, then in zip(sizes(bench), before, strict=True)]
     sessions.leave()
     if last - first >= LEAST_FOR_MEMORY:
