@@ -622,6 +622,13 @@ DEFENCES = (
         "tests/accounts/test_checks.py",
     ),
     Defence(
+        "a program's token in the cookie of the lab opens nothing",
+        "lab/strategies/jwt_in_cookie.py",
+        "        if isinstance(token, ProgramAccessToken):\n",
+        "        if False:\n",
+        "tests/lab/test_strategies.py -k programs_token",
+    ),
+    Defence(
         "a session ends at its absolute end",
         "sessions_api/engine.py",
         "        if time.time() >= record.absolute_end:",

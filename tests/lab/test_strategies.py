@@ -12,6 +12,7 @@ from typing import Any
 import jwt
 import pytest
 import time_machine
+from django.conf import settings
 from django.test import Client
 from pytest_django import Settings
 
@@ -269,3 +270,15 @@ def test_what_contract_tests_need_is_something_that_a_strategy_may_lack() -> Non
     needed = {word for mark in marks for word in re.findall(r'"(\w+)"', mark)}
     lacked = {word for row in STRATEGIES for word in difference("lacks", row.key)}
     assert needed == lacked
+
+
+def test_a_programs_token_in_the_cookie_opens_nothing(lab: None, ada: User, client: Client) -> None:
+    """It was made for a program that its user names, and not for a browser that is the user."""
+    given = post(client, "/api/jwt/login/", username=ada.username, password=PASSWORD)
+    headers = bearer(given.json()["credential"]["token"])
+    wanted = {"name": "bot", "scope": "profile:read", "expires_in": 3600}
+    made = client.post("/api/jwt/tokens/", wanted, content_type="application/json", headers=headers)
+    other = Client()
+    other.cookies[settings.LAB_ACCESS_COOKIE_NAME] = made.json()["token"]
+    answer = other.get("/lab/strategies/jwt-cookie/whoami/")
+    assert (answer.status_code, answer.json()["code"]) == (401, "credential_invalid")
