@@ -5,7 +5,10 @@ announces about the keys under its prefixes (`accounts.announcements`).
 
 What holds, and how:
 
-- A copy goes when its key is announced, typically within a millisecond.
+- A copy goes when its key is announced. What has reached this machine and was not heard yet sends
+  the check to Redis: no busy thread holds a revocation up. (Redis announces a change before it
+  answers whoever made it; so that with Redis on the same machine, no check that begins after
+  that answer sees the old value.)
 - An answer that was under way when its key was announced is not kept: whoever asks leaves a
   claim first, the announcement takes the claim away, and without its claim no answer is stored.
 - A mirror answers only while it is current: Redis has answered a PING that was sent less than
@@ -15,6 +18,10 @@ What holds, and how:
 - Redis announces that a key has expired when it notices, which may be late. A copy has the key's
   deadline, and goes by itself.
 - Nothing outlives its connection: with the next one the mirror begins empty.
+
+Not covered: SWAPDB, which Redis does not announce; a replica that has lost its master and is asked
+all the same, which is as wrong when it is asked; a virtual machine that is halted, whose clocks
+stand still, for what is not heard within `TRUST_SECONDS` after it goes on.
 
 Where the server cannot do this (simulated Redis, a Cluster, an ACL that forbids it) the mirror
 says so in the log, once, and Redis is asked each time.

@@ -59,7 +59,7 @@ MOST_DEVICES = 50
 SNAPSHOT_SECONDS = 300
 REMEMBER_ENDED_SECONDS = 86400
 MOST_SUCCESSORS = 8
-MOST_EXPIRED = 200  # entries of the index that only tell "expired" from "never known"
+MOST_EXPIRED = 50  # entries of the index that only tell "expired" from "never known"
 MOST_TRIMMED = 1000
 MOST_MIRRORED = 100_000
 

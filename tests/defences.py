@@ -1300,6 +1300,8 @@ DEFENCES = (
         "is_on=lambda: settings.LAB",
         "is_on=lambda: True",
         "tests/lab/test_strategies.py -k store_of_its_own",
+    ),
+    Defence(
         "mirror: an answer under way while its key is announced is not kept",
         "accounts/mirror.py",
         "        if state.entries.get(name) is not claim:\n",

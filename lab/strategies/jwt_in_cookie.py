@@ -16,11 +16,13 @@ from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 
 from accounts.contract.csrf import enforce_csrf
+from accounts.contract.errors import CredentialInvalid
 from accounts.contract.flow import Credential, Presented
 from accounts.models import User
 from jwt_api import flow as jwt
-from jwt_api.tokens import AccessToken
-from lab.strategies.token_reading import who_holds
+from jwt_api.authentication import read_access_token
+from jwt_api.tokens import ProgramAccessToken
+from lab.strategies.token_reading import holder
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,13 @@ class Authentication(BaseAuthentication):
         text = request._request.COOKIES.get(settings.LAB_ACCESS_COOKIE_NAME)
         if not text:
             return None
-        found = who_holds(text, AccessToken, flow=Flow.key)
+        token = read_access_token(text.encode())
+        if isinstance(token, ProgramAccessToken):
+            raise CredentialInvalid("a program's token")
         if request.method not in SAFE_METHODS:
             # Threat: the browser sends the cookie along with a request that another site made.
             enforce_csrf(request._request)
-        return found
+        return holder(token, flow=Flow.key)
 
     def authenticate_header(self, request: Request) -> str:
         return 'Session realm="authdemo"'

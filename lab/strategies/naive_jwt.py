@@ -28,7 +28,7 @@ from accounts.contract.flow import (
 )
 from accounts.models import User
 from jwt_api.tokens import AccessToken
-from lab.strategies.token_reading import who_holds
+from lab.strategies.token_reading import holder, read
 
 DAY = timedelta(days=1)
 
@@ -54,7 +54,7 @@ class Authentication(BaseAuthentication):
             return None
         if len(rest) != 1:
             raise CredentialInvalid("malformed Authorization header")
-        return who_holds(rest[0], NaiveToken, flow=Flow.key)
+        return holder(read(rest[0], NaiveToken), flow=Flow.key)
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="authdemo"'

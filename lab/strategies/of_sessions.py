@@ -1,7 +1,7 @@
 """In which ways can a server check a session id? Three of them; `of_tokens` has the others."""
 
 from lab.strategies import database_sessions
-from lab.strategies.row import Strategy
+from lab.strategies.row import ANNOUNCED, Strategy
 from sessions_api.authentication import Authentication
 from sessions_api.flow import Flow
 
@@ -51,6 +51,6 @@ ROWS = (
         variant_of="sessions",
         title="Session in memory",
         each_request="This process's memory, which Redis keeps true by announcing what changes.",
-        lives_after="Milliseconds, until the announcement is heard; 1.5 seconds if none comes.",
+        lives_after=ANNOUNCED,
     ),
 )

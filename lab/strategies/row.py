@@ -3,6 +3,12 @@
 from dataclasses import dataclass
 
 from accounts.contract.flow import Flow
+from accounts.mirror import TRUST_SECONDS
+
+ANNOUNCED = (
+    "Milliseconds, until the announcement is heard; "
+    f"{TRUST_SECONDS:g} seconds if none comes, and Redis is asked from then on."
+)
 
 
 @dataclass(frozen=True)

@@ -8,17 +8,21 @@ from accounts.models import User
 from jwt_api.tokens import AccessToken
 
 
-def who_holds(text: bytes | str, kind: type[AccessToken], *, flow: str) -> tuple[User, Presented]:
-    """Whom a token of that kind names, if every check passes; no other kind is taken.
+def read(text: bytes, kind: type[AccessToken]) -> AccessToken:
+    """A token of that kind, if every check passes; no other kind is taken, and none remembered.
 
     Raises `CredentialExpired` or `CredentialInvalid`. No SQL, no Redis.
     """
     try:
-        token = kind(text)  # type: ignore[arg-type]
+        return kind(text)  # type: ignore[arg-type]
     except ExpiredTokenError as error:
         raise CredentialExpired("access token") from error
     except TokenError as error:
         raise CredentialInvalid(f"access token: {error.__cause__ or error}") from error
+
+
+def holder(token: AccessToken, *, flow: str) -> tuple[User, Presented]:
+    """Whom a token that passed names."""
     presented = Presented(
         flow=flow,
         user_id=token.user_id,

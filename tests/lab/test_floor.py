@@ -17,7 +17,8 @@ from lab.benchmark import floor
 from lab.benchmark.floor import NotAnswered, Simulated, Subject, figures, get, mounted, warmed_up
 from lab.benchmark.rows import Row
 from lab.differences import difference
-from lab.management.commands.floor import logged_in
+from lab.management.commands.floor import logged_in, strategies
+from lab.strategies import STRATEGIES
 
 pytestmark = [pytest.mark.once, pytest.mark.django_db(transaction=True)]
 
@@ -58,6 +59,15 @@ def test_a_flow_that_no_site_has_is_measured_at_an_address_like_theirs() -> None
         assert subjects[0].environ()["PATH_INFO"] == "/api/third/whoami/"
         rows = figures(subjects, repetitions=1, rounds=1)
     assert by_subject(rows, "sql_statements") == {"floor": [0], "third": [0]}
+
+
+def test_every_strategy_is_measured() -> None:
+    with strategies() as subjects:
+        rows = figures(subjects, repetitions=1, rounds=1)
+    counted = by_subject(rows, "sql_statements")
+    assert counted.keys() == {"floor", *(row.key for row in STRATEGIES)}
+    assert counted["session-database"] == [2], "the others know without asking the database"
+    assert sum(sum(values) for values in counted.values()) == 2
 
 
 def test_commands_that_a_subject_runs_are_counted() -> None:

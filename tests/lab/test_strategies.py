@@ -3,8 +3,10 @@
 That each of them passes the contract suite is tested there: `pytest tests/contract -k jwt-cookie`.
 """
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -256,3 +258,14 @@ def test_an_expired_access_cookie_is_called_expired(
 
 def test_strategy_is_found_by_its_key() -> None:
     assert strategy("jwt-naive").weak
+
+
+def test_what_contract_tests_need_is_something_that_a_strategy_may_lack() -> None:
+    """A word that is spelt otherwise would excuse nobody, and say so to nobody."""
+    files = (Path(__file__).parent.parent / "contract").glob("test_*.py")
+    marks = [
+        mark for file in files for mark in re.findall(r"mark\.needs\((.+)\)", file.read_text())
+    ]
+    needed = {word for mark in marks for word in re.findall(r'"(\w+)"', mark)}
+    lacked = {word for row in STRATEGIES for word in difference("lacks", row.key)}
+    assert needed == lacked

@@ -1,4 +1,4 @@
-"""How far above the floor is each flow? Logs in by every one of them, and measures its `whoami`."""
+"""How far above the floor is each strategy? Logs in by every one, and measures its `whoami`."""
 
 import cProfile
 import io
@@ -18,17 +18,26 @@ from accounts.client import FlowClient
 from accounts.contract.flow import Flow
 from accounts.contract.registry import flows
 from accounts.models import User
-from lab.benchmark.floor import BROWSER, NotAnswered, Simulated, Subject, figures, get, warmed_up
+from lab.benchmark.floor import (
+    BROWSER,
+    NotAnswered,
+    Simulated,
+    Subject,
+    figures,
+    get,
+    mounted,
+    warmed_up,
+)
+from lab.strategies import STRATEGIES
 
 SITE = "http://127.0.0.1"
 
 
 class Command(BaseCommand):
     help = (
-        "Measure GET whoami/ of each flow, in this process, as a multiple of the same view without "
-        "authentication, as SESSION_CHECK and JWT_REVOCATION have them. It uses the database and "
-        "the Redis of the settings, makes a user and deletes it again. Nobody else may use that "
-        "Redis meanwhile, or the counts are of both."
+        "Measure GET whoami/ of each strategy, in this process, as a multiple of the same view "
+        "without authentication. It uses the database and the Redis of the settings, makes a user "
+        "and deletes it again. Nobody else may use that Redis meanwhile, or the counts are of both."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -38,14 +47,14 @@ class Command(BaseCommand):
     def handle(self, *args: Any, repetitions: int, profile: str | None, **options: Any) -> None:
         get_internal_wsgi_application()  # starts Redis where it is ours to start
         try:
-            with logged_in() as subjects:
+            with strategies() as subjects:
                 if profile:
                     self.profile(profile, subjects)
                     return
                 for row in figures(subjects, repetitions=repetitions):
                     low, high = row.spread
                     spread = f"   {low:g} to {high:g}" if high > low else ""
-                    self.stdout.write(f"{row.subject:12} {row.measure:16} {row.median:g}{spread}")
+                    self.stdout.write(f"{row.subject:16} {row.measure:14} {row.median:g}{spread}")
         except (Simulated, NotAnswered) as error:
             raise CommandError(str(error)) from error
 
@@ -60,6 +69,14 @@ class Command(BaseCommand):
         report = io.StringIO()
         pstats.Stats(profiler, stream=report).sort_stats("cumtime").print_stats()
         self.stdout.write(report.getvalue())
+
+
+@contextmanager
+def strategies() -> Iterator[list[Subject]]:
+    """Each row of the comparison, mounted and logged in."""
+    rows = [row.flow for row in STRATEGIES]
+    with mounted(rows), logged_in(rows) as subjects:
+        yield subjects
 
 
 @contextmanager
