@@ -49,7 +49,6 @@ TARGETS = (
     Target("jwt-lookup", "times_floor", 1.5, decides=False),
     *counts("jwt-lookup", redis=1),
     Target("session-redis", "sql_statements", 5, decides=True, call="refresh"),
-    Target("session-redis", "redis_commands", 2, decides=True, call="refresh"),
     Target("jwt-expiry", "sql_statements", 5, decides=True, call="refresh"),
     Target("jwt-expiry", "redis_commands", 2, decides=True, call="refresh"),
     Target("session-redis", "credential_bytes_store", 400, decides=True),
