@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from lab.benchmark import figures
 from lab.benchmark.measures import BY_KEY, GROUPS, Group
-from lab.benchmark.rows import SECONDS_UNTIL_EXP, Row
+from lab.benchmark.rows import SECONDS_UNTIL_EXP, Row, of_whoami
 from lab.benchmark.subjects import place
 
 NOTHING = "-"  # was not measured
@@ -158,7 +158,8 @@ def summary(rows: Sequence[Row]) -> Table:
 
     What is varied stands at its most: as many clients, and as many workers, as were measured.
     """
-    picked = [row for row in rows if row.measure in SUMMARY and is_at_its_most(row, rows)]
+    whoami = of_whoami(rows)
+    picked = [row for row in whoami if row.measure in SUMMARY and is_at_its_most(row, whoami)]
     return table(picked) if picked else Table("", "Nothing was measured.", [""], [])
 
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from django_redis import get_redis_connection
-from pytest_django import Settings
 
 from accounts.client import FlowClient
 from lab.benchmark.costs import measured
@@ -16,6 +15,7 @@ from tests.contract.people import Enter, Person
 pytestmark = pytest.mark.inside("counts SQL statements and Redis commands")
 
 # SQL statements and Redis commands of each call, on SQLite and on PostgreSQL. MULTI and EXEC count.
+# Of a site without the lab, for whose strategies a denylist is kept that nobody else asks for.
 COSTS: dict[str, dict[str, tuple[int, int]]] = {
     "sessions": {
         "login": (5, 31),
@@ -42,12 +42,6 @@ COSTS: dict[str, dict[str, tuple[int, int]]] = {
         "logout-all": (11, 10),
     },
 }
-
-
-@pytest.fixture(autouse=True)
-def no_lab(settings: Settings) -> None:
-    """With the lab on, the denylist is kept also where the flow itself does not ask for it."""
-    settings.LAB = False
 
 
 @pytest.mark.parametrize("call", CALLS, ids=str)
