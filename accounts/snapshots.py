@@ -10,14 +10,12 @@ import json
 import logging
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any
 
+from accounts.auth_redis import Redis
 from accounts.models import User
 
 logger = logging.getLogger("authdemo.snapshots")
-
-# redis-py's annotations cover every protocol, sync and async at once, and help nobody here.
-Redis: TypeAlias = Any
 
 # Stands in a snapshot's place while a transaction changes the row: ask the database.
 CHANGING = b"changing"

@@ -28,7 +28,6 @@ from accounts.snapshots import CHANGING, copy_row
 
 logger = logging.getLogger("authdemo.jwt")
 
-
 SINCE = "denied:since"
 MOST_MIRRORED = 1_000_000
 
@@ -84,16 +83,16 @@ def is_kept() -> bool:
 
 
 def add(
-    user_id: int, devices: Iterable[str], *, seconds: int | None = None, must: bool | None = None
+    devices: Iterable[tuple[int, str]], *, seconds: int | None = None, must: bool = False
 ) -> None:
-    """Put devices on the list, inside the transaction that ends them.
+    """Put devices, each with its user's id, on the list, inside the transaction that ends them.
 
     Before its commit: a logout that the list did not take is not done, and is asked for again.
     (Should the commit fail after this, the device is out for a while though its row is live. The
-    other way round, a revoked token would live.) Raises `StoreUnavailable` if it `must` be there,
-    which by default is so where JWT_REVOCATION relies on it.
+    other way round, a revoked token would live.) Raises `StoreUnavailable` where the list is
+    relied on: by JWT_REVOCATION, or by a caller who says that it `must` be there.
     """
-    names = [device_name(user_id, device) for device in devices]
+    names = [device_name(user_id, device) for user_id, device in devices]
 
     def put(client: Redis) -> None:
         pipe = client.pipeline(transaction=False)
@@ -117,8 +116,8 @@ def user_changed(user_id: int) -> None:
     _write(lambda client: copy_row(client, name, user_id, seconds=seconds, committed=True), [name])
 
 
-def _write(write: Callable[[Redis], Any], names: Iterable[str], must: bool | None = None) -> None:
-    must = is_relied_on() if must is None else must
+def _write(write: Callable[[Redis], Any], names: Iterable[str], must: bool = False) -> None:
+    must = must or is_relied_on()
     if not must and not is_kept():
         return
     try:

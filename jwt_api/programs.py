@@ -167,7 +167,7 @@ def _end(rows: QuerySet[ProgramToken]) -> int:
         for row in found:
             left = int((row.expires - timezone.now()).total_seconds())
             seconds = max(1, left + 2 * settings.LEEWAY_SECONDS)
-            denylist.add(row.user_id, [row.pk], seconds=seconds)
+            denylist.add([(row.user_id, row.pk)], seconds=seconds)
         if not found:
             return 0
         return rows.filter(pk__in=[row.pk for row in found]).delete()[0]

@@ -229,11 +229,11 @@ def _current_again(family: TokenFamily) -> RefreshToken:
 
 
 def end_family(
-    device: str, because: Ended, *, user_id: int | None = None, deny: bool | None = None
+    device: str, because: Ended, *, user_id: int | None = None, deny: bool = False
 ) -> bool:
     """End one live family; False if there is none. Its current token goes on the blacklist.
 
-    `deny`: whether it has to be on the denylist as well, see `jwt_api.denylist.add`.
+    `deny`: whether the caller relies on the denylist, see `jwt_api.denylist.add`.
     """
     live = TokenFamily.objects.filter(pk=device, ended=None)
     if user_id is not None:
@@ -250,22 +250,20 @@ def end_outdated_families(user_id: int) -> None:
 
 
 @again_on_conflict
-def _end(live: QuerySet[TokenFamily], because: Ended, deny: bool | None = None) -> int:
+def _end(live: QuerySet[TokenFamily], because: Ended, deny: bool = False) -> int:
     with transaction.atomic():
         owners = dict(live.values_list("pk", "user_id"))
-        devices = list(owners)
-        if not devices:
+        if not owners:
             return 0
         ended = live.update(ended=timezone.now(), ended_because=because)
         # Read after the UPDATE: from then on no refresh can put another token into `current`.
-        tokens = TokenFamily.objects.filter(pk__in=devices).exclude(current=None)
+        tokens = TokenFamily.objects.filter(pk__in=owners).exclude(current=None)
         BlacklistedToken.objects.bulk_create(
             [BlacklistedToken(token_id=pk) for pk in tokens.values_list("current_id", flat=True)],
             ignore_conflicts=True,
         )
-        for user_id in set(owners.values()):
-            denied = [device for device in devices if owners[device] == user_id]
-            denylist.add(user_id, denied, must=deny)
+        denied = [(user_id, device) for device, user_id in owners.items()]
+        denylist.add(denied, must=deny)
     return ended
 
 

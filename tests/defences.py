@@ -568,8 +568,8 @@ DEFENCES = (
     Defence(
         "an ended login is put on the denylist",
         "jwt_api/store.py",
-        "            denylist.add(user_id, denied, must=deny)\n",
-        "            pass\n",
+        "        denylist.add(denied, must=deny)\n",
+        "",
         "tests/jwt_api/test_revocation.py -k ended_at_once",
     ),
     Defence(
@@ -578,6 +578,13 @@ DEFENCES = (
         "        if must:\n            raise StoreUnavailable",
         "        if False:\n            raise StoreUnavailable",
         "tests/jwt_api/test_revocation.py -k redis_does_not_take",
+    ),
+    Defence(
+        "a strategy that asks nobody takes nothing from a site that does",
+        "jwt_api/denylist.py",
+        "    must = must or is_relied_on()\n",
+        "",
+        "tests/jwt_api/test_revocation.py -k relies_on_the_list",
     ),
     Defence(
         "a changed row judges older access tokens",
@@ -610,7 +617,7 @@ DEFENCES = (
     Defence(
         "an ended program is put on the denylist",
         "jwt_api/programs.py",
-        "            denylist.add(row.user_id, [row.pk], seconds=seconds)\n",
+        "            denylist.add([(row.user_id, row.pk)], seconds=seconds)\n",
         "            pass\n",
         "tests/jwt_api/test_revocation.py -k program",
     ),

@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
+from accounts.contract.errors import StoreUnavailable
 from accounts.models import User
 from jwt_api import denylist, revocation
 from lab.benchmark.costs import measured
@@ -262,6 +263,16 @@ def test_a_logout_that_redis_does_not_take_has_not_happened(login: Login) -> Non
     assert login.whoami().status_code == 200
     assert login.post("logout/").status_code == 204
     assert login.whoami().status_code == 401
+
+
+@pytest.mark.parametrize("who", ["JWT_REVOCATION", "the caller"])
+def test_whoever_relies_on_the_list_hears_that_it_was_not_reached(
+    settings: Settings, who: str
+) -> None:
+    """A strategy of the lab that asks nobody ends logins of a site that does, too."""
+    settings.JWT_REVOCATION = "push" if who == "JWT_REVOCATION" else "expiry"
+    with no_redis(), pytest.raises(StoreUnavailable):
+        denylist.add([(7, "device")], must=who == "the caller")
 
 
 @pytest.mark.django_db(transaction=True)
