@@ -4,7 +4,8 @@ One signature, which each process checks once; no SQL, and no Redis unless JWT_R
 it. Its twin is `sessions_api.authentication`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -39,36 +40,19 @@ class Authentication(BaseAuthentication):
     """How a revoked token is told: `expiry`, `lookup` or `push`; None: as JWT_REVOCATION says."""
 
     def authenticate(self, request: Request) -> tuple[User, Presented] | None:
-        scheme, *rest = get_authorization_header(request).split() or [b""]
-        if scheme.lower() != b"bearer":
+        text = bearer_token(request)
+        if text is None:
             return None
-        if len(rest) != 1:
-            raise CredentialInvalid("malformed Authorization header")
         if "access_token" in {*request.query_params, *_form_of(request)}:
             raise TokenTwice("Authorization header and another method")
-        token = read_access_token(rest[0])
+        token = read_access_token(text)
         scope: frozenset[str] | None = None
         roles: tuple[str, ...] = ()
         if isinstance(token, ProgramAccessToken):
             scope = self.looked_up(token, request)
         else:
             roles = roles_now(token, self.revocation or settings.JWT_REVOCATION)
-        presented = Presented(
-            flow="jwt",
-            user_id=token.user_id,
-            epoch=token["epoch"],
-            device=token.device,
-            roles=roles,
-            scope=scope,
-        )
-        user = User.from_known(
-            id=presented.user_id,
-            epoch=presented.epoch,
-            is_active=True,
-            is_staff="staff" in presented.roles,
-            is_superuser="admin" in presented.roles,
-        )
-        return user, presented
+        return holder(token, flow="jwt", roles=roles, scope=scope)
 
     def looked_up(self, token: ProgramAccessToken, request: Request) -> frozenset[str]:
         """What a program's token may do, as long as its row is there.
@@ -86,6 +70,38 @@ class Authentication(BaseAuthentication):
         return 'Bearer realm="authdemo"'
 
 
+def bearer_token(request: Request) -> bytes | None:
+    """The text in `Authorization: Bearer`; None where another scheme, or nothing, was sent."""
+    scheme, *rest = get_authorization_header(request).split() or [b""]
+    if scheme.lower() != b"bearer":
+        return None
+    if len(rest) != 1:
+        raise CredentialInvalid("malformed Authorization header")
+    return rest[0]
+
+
+def holder(
+    token: AccessToken, *, flow: str, roles: tuple[str, ...], scope: frozenset[str] | None = None
+) -> tuple[User, Presented]:
+    """Whom a token that passed names, and what it says, as far as a view of the contract asks."""
+    presented = Presented(
+        flow=flow,
+        user_id=token.user_id,
+        epoch=token["epoch"],
+        device=token.device,
+        roles=roles,
+        scope=scope,
+    )
+    user = User.from_known(
+        id=presented.user_id,
+        epoch=presented.epoch,
+        is_active=True,
+        is_staff="staff" in roles,
+        is_superuser="admin" in roles,
+    )
+    return user, presented
+
+
 def _form_of(request: Request) -> Iterable[str]:
     """The fields of a page's form. The API, which has a parser, answers 415 to any form."""
     return () if request.parsers else request._request.POST
@@ -101,17 +117,24 @@ def verify_access_token(text: bytes) -> AccessToken:
 
     A login's, or a program's: they differ in their audience, which is checked after the signature.
     """
-    try:
+    with token_errors("access token"):
         try:
             return AccessToken(text)  # type: ignore[arg-type]
         except TokenError as error:
             if not is_for_programs(error):
                 raise
             return ProgramAccessToken(text)  # type: ignore[arg-type]
+
+
+@contextmanager
+def token_errors(what: str) -> Iterator[None]:
+    """Say in the contract's words what SimpleJWT's classes find wrong with a token."""
+    try:
+        yield
     except ExpiredTokenError as error:
-        raise CredentialExpired("access token") from error
+        raise CredentialExpired(what) from error
     except TokenError as error:
-        raise CredentialInvalid(f"access token: {error.__cause__ or error}") from error
+        raise CredentialInvalid(f"{what}: {error.__cause__ or error}") from error
 
 
 def is_for_programs(error: BaseException | None) -> bool:

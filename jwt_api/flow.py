@@ -10,14 +10,12 @@ from django.contrib.auth.models import update_last_login
 from django.db import transaction
 from django.http import HttpRequest, HttpResponseBase
 from redis.exceptions import RedisError
-from rest_framework_simplejwt.exceptions import ExpiredTokenError, TokenError
+from rest_framework_simplejwt.exceptions import TokenError
 
 from accounts.audit import record
 from accounts.client_info import client_ip, user_agent
 from accounts.contract import flow as contract
 from accounts.contract.errors import (
-    CredentialExpired,
-    CredentialInvalid,
     CredentialReused,
     CredentialRevoked,
     NotAuthenticated,
@@ -31,7 +29,7 @@ from accounts.suspicion.notify import tell_user
 from accounts.suspicion.policy import Action, Verdict, judge
 from accounts.suspicion.rules import Use
 from jwt_api import denylist, programs, store
-from jwt_api.authentication import Authentication
+from jwt_api.authentication import Authentication, token_errors
 from jwt_api.models import TokenFamily
 from jwt_api.purge import purge
 from jwt_api.tokens import AccessToken, RefreshToken
@@ -198,12 +196,8 @@ class Flow(contract.Flow):
         text = request.COOKIES.get(settings.REFRESH_COOKIE_NAME)
         if not text:
             raise NotAuthenticated("no refresh cookie")
-        try:
+        with token_errors("refresh token"):
             return RefreshToken(text)  # type: ignore[arg-type]
-        except ExpiredTokenError as error:
-            raise CredentialExpired("refresh token") from error
-        except TokenError as error:
-            raise CredentialInvalid(f"refresh token: {error.__cause__ or error}") from error
 
     def _credential(self, family: TokenFamily, token: RefreshToken, user: User) -> Credential:
         access = AccessToken()

@@ -20,9 +20,9 @@ from accounts.contract.errors import CredentialInvalid
 from accounts.contract.flow import Credential, Presented
 from accounts.models import User
 from jwt_api import flow as jwt
-from jwt_api.authentication import read_access_token
+from jwt_api.authentication import holder, read_access_token
+from jwt_api.revocation import roles_in
 from jwt_api.tokens import ProgramAccessToken
-from lab.strategies.token_reading import holder
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Authentication(BaseAuthentication):
         if request.method not in SAFE_METHODS:
             # Threat: the browser sends the cookie along with a request that another site made.
             enforce_csrf(request._request)
-        return holder(token, flow=Flow.key)
+        return holder(token, flow=Flow.key, roles=roles_in(token))
 
     def authenticate_header(self, request: Request) -> str:
         return 'Session realm="authdemo"'

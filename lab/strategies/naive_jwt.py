@@ -13,11 +13,11 @@ from datetime import timedelta
 from django.conf import settings
 from django.contrib.auth.models import update_last_login
 from django.http import HttpRequest, HttpResponseBase
-from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
 from accounts.contract import flow as contract
-from accounts.contract.errors import CredentialInvalid, NotAuthenticated
+from accounts.contract.errors import NotAuthenticated
 from accounts.contract.flow import (
     Credential,
     Device,
@@ -27,8 +27,9 @@ from accounts.contract.flow import (
     new_device_id,
 )
 from accounts.models import User
+from jwt_api.authentication import bearer_token, holder, token_errors
+from jwt_api.revocation import roles_in
 from jwt_api.tokens import AccessToken
-from lab.strategies.token_reading import holder, read
 
 DAY = timedelta(days=1)
 
@@ -49,12 +50,12 @@ class Authentication(BaseAuthentication):
     """The token in `Authorization: Bearer`; its signature is all that is asked."""
 
     def authenticate(self, request: Request) -> tuple[User, Presented] | None:
-        scheme, *rest = get_authorization_header(request).split() or [b""]
-        if scheme.lower() != b"bearer":
+        text = bearer_token(request)
+        if text is None:
             return None
-        if len(rest) != 1:
-            raise CredentialInvalid("malformed Authorization header")
-        return holder(read(rest[0], NaiveToken), flow=Flow.key)
+        with token_errors("access token"):
+            token = NaiveToken(text)  # type: ignore[arg-type]
+        return holder(token, flow=Flow.key, roles=roles_in(token))
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="authdemo"'
