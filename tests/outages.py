@@ -83,6 +83,7 @@ def no_database() -> Iterator[None]:
 def simulated_redis() -> Iterator[str]:
     """The URL of a server that speaks Redis and is none."""
     fake = TcpFakeServer(("127.0.0.1", 0), server_type="redis")
+    fake.daemon_threads = True
     threading.Thread(target=fake.serve_forever, daemon=True).start()
     try:
         yield f"redis://127.0.0.1:{fake.server_address[1]}/0"

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pytest
-from fakeredis import TcpFakeServer
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -25,7 +24,7 @@ from redis.retry import Retry
 from accounts.announcements import now
 from accounts.mirror import TRUST_SECONDS, Copies, InThisProcess, Mirror, Whole
 from tests.accounts.mirroring import HANGS, eventually, is_unknown, keep, listeners, listening
-from tests.outages import PrivateRedis, Wire, needs_redis_server
+from tests.outages import PrivateRedis, Wire, needs_redis_server, simulated_redis
 
 pytestmark = [pytest.mark.once, needs_redis_server]
 
@@ -212,13 +211,8 @@ def test_one_that_cannot_keep_up_begins_anew(
 
 @pytest.fixture
 def simulated() -> Iterator[Redis]:
-    fake = TcpFakeServer(("127.0.0.1", 0), server_type="redis")
-    serving = threading.Thread(target=fake.serve_forever, daemon=True)
-    serving.start()
-    with Redis(port=fake.server_address[1]) as client:
+    with simulated_redis() as url, Redis.from_url(url) as client:
         yield client
-    fake.shutdown()
-    fake.server_close()
 
 
 def asks_each_time(mirror: Mirror, client: Redis, caplog: pytest.LogCaptureFixture) -> None:

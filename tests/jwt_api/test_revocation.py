@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,13 +14,12 @@ from accounts.contract.errors import StoreUnavailable
 from accounts.models import User
 from jwt_api import denylist, revocation
 from lab.benchmark.costs import measured
+from tests.accounts.mirroring import eventually
 from tests.accounts.racing import browser, copy_of, end_grace, log_in, post
 from tests.jwt_api.forging import Forge
 from tests.outages import needs_redis_server, no_redis, private_redis
 
 pytestmark = pytest.mark.django_db
-
-PATIENCE = 20.0
 
 
 @pytest.fixture(params=["lookup", "push"])
@@ -31,20 +29,13 @@ def how(request: pytest.FixtureRequest, settings: Settings) -> Iterator[str]:
     revocation.check_row.cache_clear()
     denylist.redis().set(denylist.SINCE, 1)
     if request.param == "push":
-        wait_until(lambda: listening().is_current and listening().known([denylist.SINCE]) == [b"1"])
+        eventually(lambda: listening().is_current and listening().known([denylist.SINCE]) == [b"1"])
     yield request.param
     denylist.redis().delete(denylist.SINCE)
 
 
 def listening() -> Any:
     return denylist.mirror.of(denylist.redis())
-
-
-def wait_until(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 class Login:
@@ -202,7 +193,7 @@ def test_an_emptied_redis_costs_one_look_up_for_each_login(login: Login, how: st
     denylist.redis().flushdb()
     with CaptureQueriesContext(connection) as queries:
         assert login.whoami().status_code == 200
-        wait_until(lambda: how == "lookup" or listening().known([denylist.SINCE]))
+        eventually(lambda: how == "lookup" or listening().known([denylist.SINCE]))
         asked = len(queries)
         for _ in range(5):
             assert login.whoami().status_code == 200
@@ -245,12 +236,12 @@ def test_a_redis_that_stalls_is_believed_no_longer_than_the_bound(
     with private_redis(settings) as server:
         denylist.begin()
         login = Login()
-        wait_until(lambda: listening().is_current)
+        eventually(lambda: listening().is_current)
         assert login.whoami().status_code == 200
         mirror = listening()
         with server.waited_for():
             server.end()
-            wait_until(lambda: not mirror.is_current)
+            eventually(lambda: not mirror.is_current)
             expected = 503 if outage == "refuse" else 200
             assert login.whoami().status_code == expected
 

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from django.conf import settings as site_settings
 
 from accounts.client import FlowClient
+from tests.accounts.mirroring import eventually
 from tests.jwt_api.forging import Forge
 from tests.jwt_api.issuer import jwk_of
 from tests.outages import PrivateRedis, needs_redis_server
@@ -149,13 +150,6 @@ class House:
         return jwt.encode({**forge.claims, **claims}, key, "ES256", headers=forge.header)
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def wait_for(url: str, process: subprocess.Popen[str]) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
@@ -267,9 +261,9 @@ def test_with_the_sites_redis_it_hears_of_a_revocation(
     notes = house.start_service(f"--redis={house.redis.url}")
     ada = house.enter("jwt")
     token, other = made_by(ada), made_by(house.enter("jwt", username="grace"))
-    wait_until(lambda: show(notes, token) == 200)
+    eventually(lambda: show(notes, token) == 200)
     ending(ada, Forge(token).claims["sid"])
-    wait_until(lambda: show(notes, token) == 401)
+    eventually(lambda: show(notes, token) == 401)
     assert show(notes, other) == 200, "grace has ended nothing"
 
 
@@ -281,12 +275,12 @@ def test_while_it_cannot_know_it_does_as_it_was_told(
     house.redis.tell("SET", "denied:since", 1)
     notes = house.start_service(f"--redis={house.redis.url}", f"--when-unsure={when_unsure}")
     token = made_by(house.enter("jwt"))
-    wait_until(lambda: show(notes, token) == 200)
+    eventually(lambda: show(notes, token) == 200)
     house.redis.end()
-    wait_until(lambda: show(notes, token) == status)
+    eventually(lambda: show(notes, token) == status)
     house.redis.start()
     house.redis.tell("FLUSHALL")
-    wait_until(lambda: show(notes, token) == status)
+    eventually(lambda: show(notes, token) == status)
 
 
 @pytest.mark.thorough

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +15,6 @@ from typing import Any
 import pytest
 import redis
 from django.core.management import CommandError, call_command
-from fakeredis import TcpFakeServer
 
 from lab.benchmark.run import servers
 from lab.benchmark.run.measuring import crossover
@@ -24,22 +22,13 @@ from lab.benchmark.run.measuring.request import is_whole
 from lab.benchmark.run.plan import Readings
 from lab.benchmark.run.processes import BenchmarkError
 from lab.benchmark.run.wrk import read
+from tests.outages import simulated_redis
 
 pytestmark = pytest.mark.once
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # In the environment of whatever a benchmark of this run has started.
 MARK = "BENCHMARK_TEST_MARK"
-
-
-@pytest.fixture
-def simulated_redis() -> Iterator[str]:
-    server = TcpFakeServer(("127.0.0.1", 0))
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"redis://127.0.0.1:{server.server_address[1]}/0"
-    server.shutdown()
-    server.server_close()
 
 
 def start(var_dir: Path, mark: str, *arguments: str) -> "subprocess.Popen[str]":
@@ -110,11 +99,17 @@ def test_a_measure_that_does_not_exist_is_refused_by_the_names_of_those_that_do(
         call_command("benchmark", "--only", "charm")
 
 
+@pytest.fixture
+def simulated() -> Iterator[str]:
+    with simulated_redis() as url:
+        yield url
+
+
 def test_simulated_redis_is_refused_and_the_reader_is_told_why(
-    simulated_redis: str, tmp_path: Path
+    simulated: str, tmp_path: Path
 ) -> None:
     mark = secrets.token_hex(8)
-    process = start(tmp_path, mark, "--redis", simulated_redis)
+    process = start(tmp_path, mark, "--redis", simulated)
     said, _ = process.communicate(timeout=60)
 
     assert process.returncode == 1

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,19 +11,11 @@ from pytest_django import Settings
 from accounts.models import User
 from lab.benchmark.costs import measured
 from sessions_api import store
+from tests.accounts.mirroring import eventually
 from tests.accounts.racing import browser, copy_of, log_in, post
 from tests.outages import needs_redis_server, no_redis, private_redis
 
 pytestmark = pytest.mark.django_db
-
-PATIENCE = 20.0
-
-
-def wait_until(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def listening() -> Any:
@@ -42,9 +32,9 @@ def client(ada: User, settings: Settings) -> Client:
     settings.SESSION_CHECK = "push"
     client = browser()
     log_in(client, "sessions")
-    wait_until(lambda: listening().is_current)
+    eventually(lambda: listening().is_current)
     assert whoami(client).status_code == 200
-    wait_until(lambda: costs_nothing(client))
+    eventually(lambda: costs_nothing(client))
     return client
 
 
@@ -69,18 +59,18 @@ def test_a_logout_ends_it_for_this_process_at_once(client: Client) -> None:
 def test_a_key_that_somebody_deletes_in_redis_is_gone(client: Client, redis: Any) -> None:
     """F2: whoever causes it, and without a word to us."""
     redis.delete(*redis.keys("session:*"))
-    wait_until(lambda: whoami(client).status_code == 401)
+    eventually(lambda: whoami(client).status_code == 401)
 
 
 def test_a_key_that_expires_is_gone(client: Client, redis: Any) -> None:
     (name,) = redis.keys("session:*")
     redis.pexpire(name, 50)
-    wait_until(lambda: whoami(client).status_code == 401)
+    eventually(lambda: whoami(client).status_code == 401)
 
 
 def test_an_emptied_redis_logs_everybody_out(client: Client, redis: Any) -> None:
     redis.flushdb()
-    wait_until(lambda: whoami(client).status_code == 401)
+    eventually(lambda: whoami(client).status_code == 401)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -119,10 +109,10 @@ def test_a_redis_that_dies_is_believed_no_longer_than_the_bound(
     with private_redis(settings) as server:
         client = browser()
         log_in(client, "sessions")
-        wait_until(lambda: listening().is_current)
+        eventually(lambda: listening().is_current)
         assert whoami(client).status_code == 200
         with server.waited_for():
             server.end()
-            wait_until(lambda: whoami(client).status_code == 503)
+            eventually(lambda: whoami(client).status_code == 503)
             server.start()
-        wait_until(lambda: whoami(client).status_code in (200, 401))
+        eventually(lambda: whoami(client).status_code in (200, 401))
