@@ -34,6 +34,7 @@ from sessions_api.records import (
     ANONYMOUS,
     SESSION_ID,
     Record,
+    decode,
     new_session_id,
     user_of,
 )
@@ -196,7 +197,8 @@ class SessionStore(SessionBase):
     def _is_written(self, session_id: str, data: dict[str, Any]) -> bool:
         written_id, held = self._written
         if isinstance(held, bytes):  # encoded here, where few requests come, and not at each load
-            held = _encoded(json.loads(held)["data"])
+            record = decode(held)
+            held = _encoded(record.data) if record is not None else ""
         return (written_id, held) == (session_id, _encoded(data))
 
     def _write_new(self, session_id: str, data: dict[str, Any]) -> None:
