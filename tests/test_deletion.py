@@ -110,6 +110,7 @@ CASES: dict[str, tuple[tuple[str, ...], Callable[[str], str], str]] = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.once
 @pytest.mark.slow
 @pytest.mark.parametrize("deleted", CASES)

@@ -229,6 +229,7 @@ def test_a_late_predecessor_is_refused_at_every_step(scene: Scene, flow: str, st
     assert renewed == difference("lives_on_after_reuse", flow)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("over", NEVER)
 def test_what_is_over_is_over_at_every_step(scene: Scene, flow: str, step: str, over: str) -> None:

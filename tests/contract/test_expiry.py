@@ -96,6 +96,7 @@ def now() -> float:
     return datetime.now(UTC).timestamp()
 
 
+@pytest.mark.thorough
 @pytest.mark.needs("refresh")
 def test_no_refresh_passes_the_absolute_end(
     enter: Enter, guest: FlowClient, flow: str, ada: Person, clock: Clock, settings: Settings

@@ -276,6 +276,7 @@ def test_a_lost_answer_can_be_asked_for_again(
     assert reuses() == 0
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("wait", ["a real second", "moved back"])
 def test_a_lost_answer_asked_for_after_the_grace_is_refused(
     enter: Enter,
@@ -600,6 +601,7 @@ DELETIONS = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("deletion", DELETIONS.values(), ids=DELETIONS)
 def test_a_deletion_racing_everything(
     enter: Enter,
@@ -678,6 +680,7 @@ def slow_write(monkeypatch: pytest.MonkeyPatch) -> SlowWrite:
     return SlowWrite(monkeypatch)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("ending", [name for name in ENDINGS if "admin" not in name])
 def test_a_slow_write_racing_an_ending_brings_nothing_back(
     set_stage: Callable[[], Stage],

@@ -175,6 +175,7 @@ def test_restored_token_tables_revive_what_only_they_knew(
     assert_nothing_works(held)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("since", SINCE)
 def test_restored_database_revives_nothing_after_end_logins(
     enter: Enter, ada: Person, hold_over_a_restore: Hold, clock: Clock, since: str
