@@ -154,6 +154,7 @@ def ask(client: FlowClient, method: str, path: str) -> httpx.Response:
     return client.send(method, path)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", "whoami/"), ("GET", "me/"), ("POST", "refresh/")]

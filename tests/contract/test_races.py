@@ -196,6 +196,7 @@ def test_parallel_refreshes_leave_one_live_successor(
     assert bad == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("count", [2, 4, 8, 32])
 def test_without_grace_one_of_parallel_refreshes_wins(
     enter: Enter,

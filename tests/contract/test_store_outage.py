@@ -331,6 +331,7 @@ def test_while_the_database_takes_no_writes_a_call_waits_or_works(
         meet(locked(), visit, flow, works)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("outage", DATABASE_OUTAGES)
 def test_the_audit_trail_loses_no_event_without_a_word(
     visit: Visit,
