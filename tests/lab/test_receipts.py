@@ -15,8 +15,8 @@ from pytest_django import Settings
 from accounts.client import FlowClient
 from lab.benchmark.costs import measured
 from lab.differences import difference
-from lab.receipts.middleware import ReceiptMiddleware
 from lab.receipts.code import code_around
+from lab.receipts.middleware import ReceiptMiddleware
 from lab.receipts.receipt import MOST_CHARACTERS, MOST_STEPS
 from lab.strategies import STRATEGIES
 from sessions_api.records import digest_of
@@ -247,6 +247,7 @@ def _set_cookies(response: httpx.Response) -> list[str]:
 
 
 @pytest.mark.once
+@pytest.mark.django_db(transaction=True)  # with a commit, and what is done after it
 def test_a_receipt_is_bounded_and_its_counts_are_not(visit: Any, ada: Any) -> None:
     client = entered(visit, "sessions")
     body = {"current_password": PASSWORD, "new_password": "seven-swallows-over-the-mill"}
