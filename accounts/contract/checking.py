@@ -69,7 +69,7 @@ def check(
     """Mark a function as a check: it refuses by what it raises, or returns (`refuses`)."""
 
     def decorate(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-        code: CodeType = function.__code__  # type: ignore[attr-defined]
+        code: CodeType = function.__code__
         what = Check(name, words, code.co_filename, code.co_firstlineno)
         asked = _runs.get  # a look at a global less, for each request and check
 

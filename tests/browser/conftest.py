@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from playwright.sync_api import BrowserContext, ConsoleMessage
@@ -57,7 +57,7 @@ def site(live_server: LiveServer, ada: "User", settings: Settings) -> str:
 
 def load_middleware_anew(live_server: LiveServer) -> None:
     """Have what the lab puts in the way of requests: the server was started without it."""
-    application = live_server.thread.httpd.get_app()
+    application: Any = live_server.thread.httpd.get_app()
     while application is not None:  # each serves some files, and else answers, or asks the next
         application.load_middleware()
         application = getattr(application, "application", None)

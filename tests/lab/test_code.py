@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.once, pytest.mark.django_db, pytest.mark.usefixtures("
 ROOT = Path(site_settings.BASE_DIR)
 
 
-def asked(client: Client, path: str, line: object = 1, accept: str = "application/json") -> Any:
+def asked(client: Client, path: str, line: str | int = 1, accept: str = "application/json") -> Any:
     return client.get("/lab/code/", {"path": path, "line": line}, headers={"accept": accept})
 
 
@@ -89,7 +89,7 @@ def test_nothing_else_is_shown(client: Client, name: str) -> None:
 
 
 @pytest.mark.parametrize("line", [0, -1, "x", "", "1e3", 10**5, "9" * 5000])
-def test_a_line_that_is_none_is_not_found(client: Client, line: object) -> None:
+def test_a_line_that_is_none_is_not_found(client: Client, line: str | int) -> None:
     assert asked(client, "lab/urls.py", line).status_code == 404
 
 
