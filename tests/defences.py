@@ -1440,7 +1440,7 @@ DEFENCES = (
     Defence(
         "receipts: no key of a session is shown whole",
         "lab/receipts/commands.py",
-        'return LONG_PART.sub(r"\1…", text)',
+        'return LONG_PART.sub(r"\\1…", text)',
         "return text",
         "tests/lab/test_receipts.py -k no_secret",
     ),
