@@ -240,8 +240,7 @@ DEFENCES = (
     Defence(
         "only the key's own algorithm verifies",
         "jwt_api/tokens.py",
-        """        if header.get("alg") != signer.algorithm:
-            raise jwt.InvalidAlgorithmError("wrong alg for this key")
+        """        check_algorithm(header, signer.algorithm)
         return jwt.decode(
             token,
             signer.public,
@@ -1430,6 +1429,69 @@ DEFENCES = (
         '            raise Moved("another master")\n',
         "            pass\n",
         "tests/accounts/test_mirror_failover.py -k old_master",
+    ),
+    Defence(
+        "receipts: no value of a Redis command is shown",
+        "lab/receipts/commands.py",
+        'return text if PLAIN.fullmatch(text) else f"<{len(text)} bytes>"',
+        "return text",
+        "tests/lab/test_receipts.py -k no_secret",
+    ),
+    Defence(
+        "receipts: no key of a session is shown whole",
+        "lab/receipts/commands.py",
+        'return LONG_PART.sub(r"\\1…", text)',
+        "return text",
+        "tests/lab/test_receipts.py -k no_secret",
+    ),
+    Defence(
+        "receipts: no parameter of an SQL statement is shown",
+        "lab/receipts/recording.py",
+        'self.begin("database", sql)',
+        'self.begin("database", f"{sql} {params}")',
+        "tests/lab/test_receipts.py -k no_secret",
+    ),
+    Defence(
+        "receipts: how a connection logs in to Redis is not told",
+        "lab/receipts/commands.py",
+        "if is_ours else None",
+        "",
+        "tests/lab/test_receipts.py -k new_connection",
+    ),
+    Defence(
+        "receipts: there are none without the lab",
+        "lab/receipts/middleware.py",
+        "            raise MiddlewareNotUsed",
+        "            pass",
+        "tests/lab/test_receipts.py -k without_the_lab",
+    ),
+    Defence(
+        "receipts: there are none once the lab is switched off",
+        "lab/receipts/middleware.py",
+        ' != "1" or not settings.LAB:',
+        ' != "1":',
+        "tests/lab/test_receipts.py -k switched_off",
+    ),
+    Defence(
+        "receipts: they are bounded",
+        "lab/receipts/receipt.py",
+        "in steps[:MOST_STEPS]",
+        "in steps",
+        "tests/lab/test_receipts.py -k bounded",
+    ),
+    Defence(
+        "the lab shows code of our packages only, wherever a name leads",
+        "lab/receipts/code.py",
+        "if not found.is_relative_to(home) or found.suffix",
+        "if found.suffix",
+        "tests/lab/test_code.py -k link",
+    ),
+    Defence(
+        "the lab shows code of named packages only",
+        "lab/receipts/code.py",
+        "    if package in OURS:",
+        "    if package not in LIBRARIES:",
+        "tests/lab/test_code.py -k nothing_else",
     ),
 )
 
