@@ -1,0 +1,114 @@
+"""What does a session id mean, and what does the server ask of one that is presented?
+
+It never leaves the server here: the page is told the digest under which the record stands.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import HASH_SESSION_KEY
+
+from lab.token.checks import Check, report
+from sessions_api import store
+from sessions_api.engine import SessionStore
+from sessions_api.records import SESSION_ID, Record, decode, digest_of, session_key_name, user_of
+
+ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+CHECKS = (
+    Check(
+        "form",
+        "A user's number, a dot and 43 base64url characters",
+        "paths, wildcards and whatever else a key of Redis could be made to mean",
+        ("malformed session id",),
+    ),
+    Check(
+        "record",
+        "Redis holds a record under the digest of the id",
+        "whoever guesses an id or changes one, and who holds a copy after the logout",
+        ("unknown session id", "session was ended", "idle time is over"),
+    ),
+    Check(
+        "readable",
+        "The record is JSON of the form that we write",
+        "who can write to Redis: JSON is data, a pickle would be a program",
+        ("unreadable record",),
+    ),
+    Check(
+        "absolute",
+        "The absolute lifetime is not over, however often it was used",
+        "who keeps a stolen session alive by using it",
+        ("absolute lifetime is over",),
+    ),
+    Check(
+        "user",
+        "Record and id name the same user",
+        "a record that was moved under another user's id",
+        ("record and id name different users",),
+    ),
+    Check(
+        "epoch",
+        "The user is active, and has not logged out everywhere since",
+        "every copy that is older than a new password",
+        ("epoch, inactive or deleted",),
+    ),
+)
+
+
+def check(session_id: str) -> dict[str, Any]:
+    """Look an id up as every request does, and say what came of it. Any text but none.
+
+    The rules of suspicion are left out: they look at who asks, and would end the device.
+    """
+    session = SessionStore(session_id)
+    answer = report(CHECKS, session.why_refused())
+    if SESSION_ID.fullmatch(session_id) is None:
+        return {**answer, "digest": None, "key": None}
+    digest = digest_of(session_id)
+    return {**answer, "digest": digest, "key": session_key_name(user_of(session_id), digest)}
+
+
+def describe(session_id: str) -> dict[str, Any] | None:
+    """What Redis says of an id: the record, without what would help a thief; None if nothing."""
+    name = session_key_name(user_of(session_id), digest_of(session_id))
+    with store.store_errors():
+        pipe = store.redis().pipeline(transaction=False)
+        pipe.get(name)
+        pipe.ttl(name)
+        raw, seconds = pipe.execute()
+    record = decode(raw) if raw is not None else None
+    if record is None:
+        return None
+    return {
+        "record": _shown(record),
+        "bytes": len(raw),
+        "ttl": seconds,
+        "absolute": max(0, int(record.absolute_end - time.time())),
+    }
+
+
+def _shown(record: Record) -> dict[str, Any]:
+    """The record as it stands in Redis, with the HMAC of the password hash left out."""
+    shown = asdict(record)
+    if HASH_SESSION_KEY in record.data:
+        epoch = str(record.data[HASH_SESSION_KEY]).partition(".")[0]
+        shown["data"] = {**record.data, HASH_SESSION_KEY: f"{epoch}.… (an HMAC, not shown)"}
+    return shown
+
+
+def edited(session_id: str, at: int) -> str:
+    """The id with one character changed by one bit of what it stands for."""
+    at %= len(session_id)
+    old = session_id[at]
+    new = ALPHABET[ALPHABET.index(old) ^ 1] if old in ALPHABET else "A"
+    return session_id[:at] + new + session_id[at + 1 :]
+
+
+def presented(cookies: dict[str, str]) -> str | None:
+    """The id that came with the request, if it can be one."""
+    session_id = cookies.get(settings.SESSION_COOKIE_NAME, "")
+    return session_id if SESSION_ID.fullmatch(session_id) else None
