@@ -292,6 +292,7 @@
         this.part("rows").append(el("tr", { data: { ok } },
           heading(forgery.title), cell(["Check", check]), cell(["Answer", answer])));
       }
+      this.put(this.base);
       const words = `${got} of ${FORGERIES.length} forgeries got in.`;
       TokenDom.verdict(this.part("sent"), got ? "bad" : "good", words);
     }
@@ -314,7 +315,8 @@
     return th;
   };
 
-  const cell = ([label, content]) => el("td", { data: { label } }, content instanceof Node ? content : String(content));
+  const cell = ([label, content]) =>
+    el("td", content === "" ? {} : { data: { label } }, content instanceof Node ? content : String(content));
 
   const shortened = (text) => (text.length > SHOWN ? `${text.slice(0, SHOWN)}… (${text.length} characters)` : text);
 

@@ -56,9 +56,14 @@ const TokenDom = {
       sign.setAttribute("aria-hidden", "true");
       return TokenDom.el("li", { data: { check: check.name, passed: word } },
         TokenDom.el("p", {}, sign, " ", TokenDom.el("code", {}, check.name), ` ${word}`),
-        TokenDom.el("p", {}, check.words),
-        TokenDom.el("p", { className: "hint" }, `Keeps out: ${check.against}.`));
+        TokenDom.el("p", {}, ...TokenDom.words(`${check.words}.`)),
+        TokenDom.el("p", { className: "hint" }, ...TokenDom.words(`Keeps out: ${check.against}.`)));
     }));
+  },
+
+  /** A text in which `names` stand between backticks. */
+  words(text) {
+    return text.split("`").map((piece, index) => (index % 2 ? TokenDom.el("code", {}, piece) : piece));
   },
 
   /** One sentence for what the server's checks said. */

@@ -73,7 +73,7 @@
       }));
       this.part("formula").textContent =
         `years = 2^bits ÷ (2 × live × tries per second × ${YEAR})\n` +
-        `      = 2^256 ÷ (2 × ${live} × ${rate} × ${YEAR})\n      = 10^${log10Seconds(256, rate, live) - Math.log10(YEAR) | 0}`;
+        `      = 2^256 ÷ (2 × ${live} × ${rate} × ${YEAR})\n      = 10^${Math.floor(log10Seconds(256, rate, live) - Math.log10(YEAR))}`;
       TokenDom.verdict(this.part("guessed"), "good", `One of ${number(live)} live sessions falls after ${span(256, rate, live)}, at ${number(rate)} tries per second.`);
     }
 
