@@ -15,9 +15,11 @@ from django.contrib.auth import HASH_SESSION_KEY
 from lab.token.checks import Check, report
 from sessions_api import store
 from sessions_api.engine import SessionStore
-from sessions_api.records import SESSION_ID, Record, decode, digest_of, session_key_name, user_of
+from sessions_api.records import SESSION_ID, decode, digest_of, session_key_name, user_of
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+HIDDEN = "…"
+"""In the place of the HMAC of the password's hash, which is nobody's to read."""
 
 CHECKS = (
     Check(
@@ -73,7 +75,10 @@ def check(session_id: str) -> dict[str, Any]:
 
 
 def describe(session_id: str) -> dict[str, Any] | None:
-    """What Redis says of an id: the record, without what would help a thief; None if nothing."""
+    """What Redis says of an id, without what would help a thief; None if there is no record.
+
+    `raw` is the record as it stands there, `record` the same with its names; times in seconds.
+    """
     name = session_key_name(user_of(session_id), digest_of(session_id))
     with store.store_errors():
         pipe = store.redis().pipeline(transaction=False)
@@ -83,21 +88,15 @@ def describe(session_id: str) -> dict[str, Any] | None:
     record = decode(raw) if raw is not None else None
     if record is None:
         return None
+    epoch, _, secret = str(record.data.get(HASH_SESSION_KEY, "")).partition(".")
+    data = {**record.data, HASH_SESSION_KEY: f"{epoch}.{HIDDEN}"} if secret else record.data
     return {
-        "record": _shown(record),
+        "raw": raw.decode().replace(secret, HIDDEN) if secret else raw.decode(),
+        "record": {**asdict(record), "data": data},
         "bytes": len(raw),
         "ttl": seconds,
         "absolute": max(0, int(record.absolute_end - time.time())),
     }
-
-
-def _shown(record: Record) -> dict[str, Any]:
-    """The record as it stands in Redis, with the HMAC of the password hash left out."""
-    shown = asdict(record)
-    if HASH_SESSION_KEY in record.data:
-        epoch = str(record.data[HASH_SESSION_KEY]).partition(".")[0]
-        shown["data"] = {**record.data, HASH_SESSION_KEY: f"{epoch}.… (an HMAC, not shown)"}
-    return shown
 
 
 def edited(session_id: str, at: int) -> str:

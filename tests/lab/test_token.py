@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from accounts.models import User
 from jwt_api import programs
 from jwt_api.keys import ring
 from lab.token import of_sessions, of_tokens
-from sessions_api.records import digest_of, session_key_name
+from sessions_api.records import decode, digest_of, session_key_name
 from tests.accounts.racing import browser, log_in, post
 from tests.jwt_api.forging import ABSENT, Forge, segment
 
@@ -272,12 +273,13 @@ def test_one_s_own_record_is_shown_without_a_secret(
     assert said["digest"] == digest_of(session_id)
     redis = get_redis_connection("auth")
     assert 0 <= redis.ttl(said["key"]) - said["held"]["ttl"] <= 1
-    stored = json.loads(redis.get(said["key"]))
-    assert said["held"]["record"].keys() >= stored.keys()
-    assert said["held"]["record"]["device"] == stored["device"]
+    stored = decode(redis.get(said["key"]))
+    assert stored is not None
+    assert said["held"]["record"]["device"] == stored.device
+    assert stored.device in said["held"]["raw"]
     shown = answer.content.decode()
     assert session_id.partition(".")[2] not in shown
-    secret = stored["data"]["_auth_user_hash"].partition(".")[2]
+    secret = stored.data["_auth_user_hash"].partition(".")[2]
     assert len(secret) > 16
     assert secret not in shown
 
@@ -293,15 +295,22 @@ def test_one_character_changed_is_an_unknown_id(client: Client, session_id: str)
     assert post(client, SESSION).json()["refused_by"] is None
 
 
-def broken(change: dict[str, Any]) -> Callable[[User, str], str]:
+def broken(**changes: Any) -> Callable[[User, str], str]:
     """The record as somebody left it who can write to Redis."""
 
     def make(ada: User, session_id: str) -> str:
         redis, name = get_redis_connection("auth"), key_of(ada, session_id)
-        redis.set(name, json.dumps({**json.loads(redis.get(name)), **change}), keepttl=True)
+        record = decode(redis.get(name))
+        assert record is not None
+        redis.set(name, replace(record, **changes).encode(), keepttl=True)
         return session_id
 
     return make
+
+
+def unreadable(ada: User, session_id: str) -> str:
+    get_redis_connection("auth").set(key_of(ada, session_id), b"\x80\x04}.", keepttl=True)
+    return session_id
 
 
 def key_of(user: User, session_id: str) -> str:
@@ -314,7 +323,7 @@ def ended(ada: User, session_id: str) -> str:
 
 
 def without_epoch(ada: User, session_id: str) -> str:
-    return broken({"data": {"_auth_user_id": str(ada.pk)}})(ada, session_id)
+    return broken(data={"_auth_user_id": str(ada.pk)})(ada, session_id)
 
 
 PRESENTED: dict[str, tuple[Callable[[User, str], str], str]] = {
@@ -325,9 +334,9 @@ PRESENTED: dict[str, tuple[Callable[[User, str], str], str]] = {
     "guessed": (lambda ada, session_id: f"{ada.pk}.{'A' * 43}", "record"),
     "gone": (ended, "record"),
     "another user's number": (lambda ada, session_id: f"9{session_id}", "record"),
-    "no record of ours": (broken({"created": "now"}), "readable"),
-    "kept in use for a year": (broken({"created": int(time.time()) - 366 * 86400}), "absolute"),
-    "moved under another user": (broken({"data": {"_auth_user_id": "999"}}), "user"),
+    "no record of ours": (unreadable, "readable"),
+    "kept in use for a year": (broken(created=int(time.time()) - 366 * 86400), "absolute"),
+    "moved under another user": (broken(data={"_auth_user_id": "999"}), "user"),
     "older than the epoch": (without_epoch, "epoch"),
 }
 

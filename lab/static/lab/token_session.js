@@ -34,8 +34,8 @@
       this.part("key").textContent = key;
       this.part("ttl").replaceChildren(TokenDom.counting(Date.now() + held.ttl * 1000));
       this.part("absolute").replaceChildren(TokenDom.counting(Date.now() + held.absolute * 1000));
-      this.part("size").textContent = `The browser sends ${length} characters; Redis keeps ${held.bytes} bytes, and this is what they say:`;
-      this.part("record").textContent = JSON.stringify(held.record, null, 2);
+      this.part("size").textContent = `The browser sends ${length} characters; Redis keeps ${held.bytes} bytes for them. First as they stand there, then with names; an HMAC of the password’s hash is left out:`;
+      this.part("record").textContent = `${held.raw}\n\n${JSON.stringify(held.record, null, 2)}`;
     }
 
     async lookAtMine() {
