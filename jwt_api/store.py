@@ -22,6 +22,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
+from accounts.contract.checking import check
 from accounts.contract.errors import (
     CredentialExpired,
     CredentialInvalid,
@@ -108,6 +109,7 @@ def start_family(user: User, *, ip: str, user_agent: str) -> tuple[TokenFamily, 
     return family, token
 
 
+@check("rotation", "It is the current one of its login, and is used up by this.")
 def rotate(token: RefreshToken, use: Use | None = None) -> tuple[TokenFamily, RefreshToken]:
     """Exchange a refresh token for its successor: once. `use` says who asks, for the rules.
 
@@ -135,6 +137,7 @@ def rotate(token: RefreshToken, use: Use | None = None) -> tuple[TokenFamily, Re
         raise CredentialReused("refresh token reused")
 
 
+@check("family", "The database has its login: live, of this epoch, and its end has not come.")
 def _family_of(token: RefreshToken) -> ReadFamily:
     """The live family that the token belongs to, with its user and tokens: one SQL statement.
 
@@ -162,6 +165,7 @@ def _family_of(token: RefreshToken) -> ReadFamily:
     return family
 
 
+@check("suspicion", "It is used as its owner would use it.")
 def _judge(family: TokenFamily, use: Use | None) -> Verdict | None:
     if use is None:
         return None

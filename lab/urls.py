@@ -7,6 +7,7 @@ from rest_framework.renderers import JSONRenderer
 from accounts.contract.registry import flows
 from accounts.contract.urls import contract_urls
 from lab.mailbox import MailboxPage
+from lab.receipts.code import CodePage
 from lab.strategies import STRATEGIES
 from lab.views import RememberedView
 
@@ -34,4 +35,5 @@ urlpatterns = [
     path("remembered/<slug:key>/", remembered, name="remembered"),
     path("token/", include("lab.token.urls")),
     path("mailbox/", MailboxPage.as_view(), name="mailbox"),
+    path("code/", CodePage.as_view(), name="code"),
 ]

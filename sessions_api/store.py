@@ -28,6 +28,7 @@ from django.conf import settings
 from redis.exceptions import RedisError, ResponseError
 
 from accounts.auth_redis import Redis, auth_redis
+from accounts.contract.checking import check
 from accounts.contract.errors import (
     ContractError,
     CredentialExpired,
@@ -214,6 +215,7 @@ def touch(session_id: str, raw: bytes, record: Record) -> bool:
     return touched
 
 
+@check("rotation", "It is the current one of its login, and is used up by this.")
 def rotate(session_id: str) -> tuple[str, Record]:
     """Give the session its next id and return both; the old id lives on for the grace interval.
 

@@ -240,8 +240,7 @@ DEFENCES = (
     Defence(
         "only the key's own algorithm verifies",
         "jwt_api/tokens.py",
-        """        if header.get("alg") != signer.algorithm:
-            raise jwt.InvalidAlgorithmError("wrong alg for this key")
+        """        check_algorithm(header, signer.algorithm)
         return jwt.decode(
             token,
             signer.public,

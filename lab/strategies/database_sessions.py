@@ -32,6 +32,7 @@ from rest_framework.request import Request
 
 from accounts.client_info import client_ip, user_agent
 from accounts.contract import flow as contract
+from accounts.contract.checking import check
 from accounts.contract.csrf import enforce_csrf
 from accounts.contract.errors import (
     ContractError,
@@ -87,6 +88,7 @@ class SessionStore(db.SessionStore):
 # --- what can be done to a session ----------------------------------------------------------
 
 
+@check("session id", "What came as a session id, if anything did, has the form of one.")
 def presented_id(request: HttpRequest) -> str | None:
     """The session id in the cookie; None if there is none. Raises `CredentialInvalid`."""
     session_id = request.COOKIES.get(settings.LAB_SESSION_COOKIE_NAME)
@@ -97,6 +99,9 @@ def presented_id(request: HttpRequest) -> str | None:
     return session_id
 
 
+@check(
+    "record", "The database has a live row of it: nobody has ended it, and its time is not over."
+)
 def read(session_id: str) -> Record:
     """One SQL statement, which is Django's own; raises what is wrong with the id."""
     values = SessionStore(digest_of(session_id)).load()
@@ -117,6 +122,7 @@ def why_gone(session_id: str) -> ContractError:
     return CredentialExpired("idle or absolute time is over")
 
 
+@check("epoch", "Its user may log in, and has not ended all logins since.")
 def admit(record: Record, user: User | None) -> User:
     """The user, if the row lets this session in; or `CredentialRevoked`."""
     if user is None or not user.is_active or user.epoch != record.epoch:

@@ -126,6 +126,7 @@ class FlowClient extends EventTarget {
   async send(method, path, body, { accept = "application/json", quiet = false } = {}) {
     const url = new URL(path, new URL(this.base, location.href));
     const headers = { Accept: accept };
+    if (document.documentElement.dataset.receipts) headers["X-Lab-Receipt"] = "1"; // in the lab only
     if (!SAFE_METHODS.has(method)) headers["X-CSRFToken"] = await this.csrf();
     if (this.token !== null) headers.Authorization = `Bearer ${this.token}`;
     const isForm = body instanceof URLSearchParams; // fetch names its type by itself
