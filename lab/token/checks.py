@@ -1,9 +1,9 @@
-"""Which check refused, and which were passed on the way? Read off the refusal itself.
+"""Which check refused, and which were passed on the way? Noted while the real code runs.
 
-The real code runs, and nothing here checks a credential a second time. What it raised carries the
-functions that it came through, and what it says; each check is known by one of these.
-`tests/lab/test_token.py` has a forged credential for every check, so that a name that changes in
-a library is noticed.
+Nothing here checks a credential a second time. Most checks say their names
+(`accounts.contract.checking`); a few steps of the libraries do not, and are known by the functions
+that a refusal came through. `tests/lab/test_token.py` has a forged credential for every check, so
+that a name that changes in a library is noticed.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from django.conf import settings
+from accounts.contract import checking
+from lab.receipts.receipt import shown_file
 
 OURS = ("accounts", "jwt_api", "sessions_api", "lab")
 
@@ -23,67 +23,84 @@ OURS = ("accounts", "jwt_api", "sessions_api", "lab")
 class Check:
     """One question that the server asks, in the order of the list that it stands in.
 
-    `against` says who would get in without it. `marks` are how its refusal is known: functions in
-    the traceback, or what the exception says.
+    `name` is its name in `accounts.contract.checking`. `against` says who would get in without it.
+    `inside` names the functions of a library that ask it too, and do not say so.
     """
 
     name: str
     words: str
     against: str
-    marks: tuple[str, ...]
+    inside: tuple[str, ...] = ()
 
 
-def report(checks: Sequence[Check], error: BaseException | None) -> dict[str, Any]:
-    """What a page shows of one verification, as JSON: every check with `passed`.
+def report(
+    checks: Sequence[Check], runs: Sequence[checking.Run], error: BaseException | None
+) -> dict[str, Any]:
+    """What a page shows of one verification, as JSON: each check with its verdict and its place.
 
-    True: passed; False: this one refused; None: not reached. `refused_by` is None where all
-    passed. A refusal that no check is known by is called "other", and then nothing is claimed of
-    the checks.
+    A verdict is "passed", "refused", "not asked" (there was nothing to ask: a token without `nbf`)
+    or "not reached". `refused_by` is None where all passed, and "other" for a refusal that no
+    check is known by.
     """
-    refused_by = None if error is None else _refusing(checks, error)
+    last = {run.check.name: run for run in runs}  # a program's token is judged as a login's first
+    refused_by = None if error is None else _refusing(checks, last, error)
     names = [check.name for check in checks]
     reached = names.index(refused_by) if refused_by in names else 0 if error else len(names)
+    verdicts = [_verdict(check, last, number - reached) for number, check in enumerate(checks)]
     return {
         "refused_by": refused_by,
         "code": getattr(error, "default_code", None),
         "detail": str(getattr(error, "detail", "")) or None,
         "cause": getattr(error, "log_reason", None),
-        "where": None if error is None else _where(error),
+        "where": error and (_where(error) or _place(last.get(refused_by or ""))),
         "checks": [
             {
                 "name": check.name,
                 "words": check.words,
                 "against": check.against,
-                "passed": True if number < reached else False if check.name == refused_by else None,
+                "verdict": verdict,
+                "where": _place(last.get(check.name)),
             }
-            for number, check in enumerate(checks)
+            for check, verdict in zip(checks, verdicts, strict=True)
         ],
     }
 
 
-def _refusing(checks: Sequence[Check], error: BaseException) -> str:
-    found = set(_marks(error))
-    return next((check.name for check in checks if found.intersection(check.marks)), "other")
+def _refusing(checks: Sequence[Check], last: dict[str, checking.Run], error: BaseException) -> str:
+    through = set(_functions(error))
+    for check in checks:
+        run = last.get(check.name)
+        if (run is not None and run.refused) or through.intersection(check.inside):
+            return check.name
+    return "other"
 
 
-def _marks(error: BaseException) -> Iterator[str]:
-    """The functions that a refusal came through, and what it and its causes say."""
+def _verdict(check: Check, last: dict[str, checking.Run], beyond: int) -> str:
+    """`beyond` says how many checks lie between this one and the one that refused."""
+    if beyond == 0:
+        return "refused"
+    if beyond > 0:
+        return "not reached"
+    return "passed" if check.name in last or check.inside else "not asked"
+
+
+def _functions(error: BaseException) -> Iterator[str]:
     for each in _chain(error):
-        yield str(each)
-        yield getattr(each, "log_reason", "")
         yield from (frame.name for frame in traceback.extract_tb(each.__traceback__))
+
+
+def _place(run: checking.Run | None) -> dict[str, Any] | None:
+    """Where a check stands."""
+    return run and {"path": shown_file(run.check.file), "line": run.check.line}
 
 
 def _where(error: BaseException) -> dict[str, Any] | None:
     """The line of ours that was running when it went wrong; None for what was not raised."""
     for each in reversed(list(_chain(error))):
         for frame in reversed(traceback.extract_tb(each.__traceback__)):
-            path = Path(frame.filename)
-            if not path.is_relative_to(settings.BASE_DIR):
-                continue
-            inside = path.relative_to(settings.BASE_DIR)
-            if inside.parts[0] in OURS:
-                return {"path": inside.as_posix(), "line": frame.lineno, "name": frame.name}
+            path = shown_file(frame.filename)
+            if path.partition("/")[0] in OURS and frame.filename != checking.__file__:
+                return {"path": path, "line": frame.lineno}
     return None
 
 

@@ -148,9 +148,9 @@
       const said = answer.body;
       TokenDom.verdict(this.part("verified"), said.refused_by ? "bad" : "good", TokenDom.sentence(said));
       TokenDom.checks(this.part("checks"), said);
-      this.part("where").hidden = said.where === null;
-      this.part("where").textContent = said.where
-        ? `Refused in ${said.where.path}, line ${said.where.line} (${said.where.name}). The client is told ${said.code}: “${said.detail}” The cause is for the log.` : "";
+      this.part("where").hidden = said.refused_by === null;
+      const told = `. The client is told ${said.code}: “${said.detail}” The cause is for the log.`;
+      if (said.where) this.part("where").replaceChildren("Refused in ", TokenDom.code(said.where), told);
       return said;
     }
 

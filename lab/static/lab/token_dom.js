@@ -47,18 +47,27 @@ const TokenDom = {
     element.querySelector("[role=status]").replaceChildren(mark, ` ${words}`);
   },
 
-  /** The checks in the order the server runs them. */
+  /** The checks in the order the server runs them, each with the code that asks. */
   checks(list, answer) {
-    const words = { true: ["✔", "passed"], false: ["✖", "refused"], null: ["·", "not reached"] };
-    list.replaceChildren(...answer.checks.map((check) => {
-      const [mark, word] = words[check.passed];
-      const sign = TokenDom.el("span", { className: "mark" }, mark);
-      sign.setAttribute("aria-hidden", "true");
-      return TokenDom.el("li", { data: { check: check.name, passed: word } },
-        TokenDom.el("p", {}, sign, " ", TokenDom.el("code", {}, check.name), ` ${word}`),
-        TokenDom.el("p", {}, ...TokenDom.words(`${check.words}.`)),
-        TokenDom.el("p", { className: "hint" }, ...TokenDom.words(`Keeps out: ${check.against}.`)));
+    const marks = { passed: "✔", refused: "✖" };
+    list.replaceChildren(...answer.checks.map(({ name, verdict, words, against, where }) => {
+      const mark = TokenDom.el("span", { className: "mark" }, marks[verdict] ?? "·");
+      mark.setAttribute("aria-hidden", "true");
+      return TokenDom.el("li", { data: { check: name, verdict } },
+        TokenDom.el("p", {}, mark, " ", TokenDom.el("strong", {}, name), ` ${verdict} `, TokenDom.code(where, `the code of ${name}`)),
+        TokenDom.el("p", {}, ...TokenDom.words(`${words}.`)),
+        TokenDom.el("p", { className: "hint" }, ...TokenDom.words(`Keeps out: ${against}.`)));
     }));
+  },
+
+  /** A link to the code that runs at a place; null where none is known. */
+  code(where, label = "") {
+    const page = document.documentElement.dataset.receipts;
+    if (!where || !page) return null;
+    const href = `${page}?${new URLSearchParams(where)}`;
+    const link = TokenDom.el("a", { href }, label ? "code" : `${where.path}, line ${where.line}`);
+    if (label) link.setAttribute("aria-label", label);
+    return link;
   },
 
   /** A text in which `names` stand between backticks. */
@@ -69,7 +78,8 @@ const TokenDom = {
   /** One sentence for what the server's checks said. */
   sentence(answer) {
     const count = answer.checks.length;
-    if (answer.refused_by === null) return `Passed: all ${count} checks.`;
+    const asked = answer.checks.filter(({ verdict }) => verdict === "passed").length;
+    if (answer.refused_by === null) return `Passed: all ${asked} checks that there are for it.`;
     const at = answer.checks.findIndex((check) => check.name === answer.refused_by) + 1;
     return `Refused at check ${at} of ${count}, ${answer.refused_by}: ${answer.cause}.`;
   },
