@@ -62,7 +62,7 @@ class KeyRing:
     distrusted: dict[str, float]
     """Since when, in Unix seconds, by `kid`. Their files are not read as keys, if any are left."""
 
-    @check("key", "Its `kid` names a key of our own ring.", refuses=lambda key: key is None)
+    @check("key", "Its kid names a key of our own ring.", refuses=lambda key: key is None)
     def find(self, kid: object) -> Key | None:
         """The key of that name, by equality; a path, URL or SQL in `kid` is just unknown."""
         return self.keys.get(kid) if isinstance(kid, str) else None

@@ -102,7 +102,7 @@ class KeyRingBackend(TokenBackend):
             raise jwt.InvalidTokenError("wrong typ")
 
 
-@check("algorithm", "Its `alg` is the one algorithm of that key.")
+@check("algorithm", "Its alg is the one algorithm of that key.")
 def check_algorithm(header: dict[str, Any], algorithm: str) -> None:
     if header.get("alg") != algorithm:
         raise jwt.InvalidAlgorithmError("wrong alg for this key")

@@ -65,9 +65,7 @@ def _frozen(token: AccessToken) -> AccessToken:
     return token
 
 
-@check(
-    "time", "Its time has come, and is not over: `exp`, `iat` and `nbf`, which nobody remembers."
-)
+@check("time", "Its time has come, and is not over: exp, iat and nbf, which nobody remembers.")
 def _is_timely(token: AccessToken) -> bool:
     """`exp`, `iat` and `nbf` as PyJWT reads them (RFC 7519, section 4.1)."""
     claims, now = token.payload, time.time()

@@ -60,7 +60,7 @@ class HasScope(_Given):
         """The scope that opens a method, if one does."""
         return self.scopes.get("GET" if method == "HEAD" else method or "")
 
-    @check("scope", "The credential is a whole login, or limited to something that this call is.")
+    @check("scope", "The credential is a whole login, or its scope names this call.")
     def has_permission(self, request: Request, view: Any) -> bool:
         presented = request.auth
         if not isinstance(presented, Presented) or presented.scope is None:

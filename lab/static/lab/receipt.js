@@ -43,7 +43,7 @@
 
   function panel(exchange) {
     const receipt = of(exchange.answer);
-    const said = el("span", { className: "hint", role: "status" });
+    const said = el("span", { className: "hint said", ariaLive: "polite" });
     const copying = (text, what) => () => copy(text, what, said);
     const tools = [button("Copy as curl", copying(asCurl(exchange), "The curl line"))];
     if (receipt === null) {

@@ -3,7 +3,8 @@
 /* What happened when, and where? Exchanges as rows, oldest first, in four lanes: browser, server,
  * Redis, database. A row is whole in itself, so that one column is enough on a narrow screen.
  *
- * `new Timeline(ol)` puts its controls before the list; `add(exchange, {flow, label})` adds a row.
+ * `new Timeline(ol)` puts its controls before the list, which has an `aria-labelledby`, and a log
+ * around it; `add(exchange, {flow, label})` adds a row.
  * Exchanges stand here without their headers and bodies: nothing on it, or exported, is secret.
  */
 {
@@ -18,12 +19,15 @@
       this.shown = []; // {exchange, flow, label, moment}
       this.waiting = []; // what came while paused
       this.isPaused = false;
-      this.said = el("span", { className: "hint", role: "status" });
+      this.said = el("span", { className: "hint said", ariaLive: "polite" });
       this.pauseButton = button("Pause", () => this.pause(!this.isPaused));
       this.empty = el("li", { className: "hint" }, "Nothing yet. Press a button above.");
       list.classList.add("timeline");
-      list.setAttribute("role", "log");
-      list.before(this.controls(), this.head());
+      // Around the list: an <ol> that is a log itself would not be a list any more.
+      this.log = el("div", { className: "timeline-log", role: "log", tabIndex: 0 });
+      this.log.setAttribute("aria-labelledby", list.getAttribute("aria-labelledby"));
+      list.replaceWith(this.controls(), this.head(), this.log);
+      this.log.append(list);
       this.clear();
     }
 
@@ -56,7 +60,10 @@
       }
       this.empty.remove();
       this.shown.push(entry);
+      const isAtItsEnd = this.log.scrollTop + this.log.clientHeight >= this.log.scrollHeight - 8;
       this.list.append(row(entry));
+      // Whoever has scrolled back to read is left there.
+      if (isAtItsEnd) this.log.scrollTop = this.log.scrollHeight;
       if (this.shown.length > MOST_ROWS) {
         this.shown.shift();
         this.list.firstElementChild.remove();
