@@ -91,7 +91,9 @@ def _functions(error: BaseException) -> Iterator[str]:
 
 def _place(run: checking.Run | None) -> dict[str, Any] | None:
     """Where a check stands."""
-    return run and {"path": shown_file(run.check.file), "line": run.check.line}
+    if run is None:
+        return None
+    return {"path": shown_file(run.check.file), "line": run.check.line}
 
 
 def _where(error: BaseException) -> dict[str, Any] | None:

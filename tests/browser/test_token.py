@@ -87,7 +87,7 @@ def test_a_token_from_taking_it_to_forging_it(page: Page, site: str, sent: list[
     expect(here.locator("[data-part=where]")).to_contain_text("Refused in jwt_api/tokens.py, line")
 
     press(here, "Back to the original")
-    here.get_by_label("Claim", exact=True).select_option("typ")
+    here.get_by_label("Member", exact=True).select_option("typ")
     here.get_by_label("as JSON").fill('"rt+jwt"')
     press(here, "Set it, keep the signature, and verify")
     expect(verdict(here, "verified")).to_contain_text("Refused at check 3 of 17, typ")

@@ -24,6 +24,7 @@ from lab.token import of_sessions, of_tokens
 from sessions_api.records import decode, digest_of, session_key_name
 from tests.accounts.racing import browser, log_in, post
 from tests.jwt_api.forging import ABSENT, Forge, segment
+from tests.outages import no_redis
 
 pytestmark = [pytest.mark.once, pytest.mark.django_db, pytest.mark.usefixtures("lab")]
 
@@ -378,6 +379,18 @@ def test_without_a_session_there_is_nothing_to_show(client: Client) -> None:
         assert (answer.status_code, answer.json()) == (200, {"length": 0})
     assert post(client, SESSION, {"id": ""}).status_code == 400
     assert post(client, SESSION, {"edit": True}).status_code == 400
+
+
+def test_while_redis_is_away_nothing_is_claimed(
+    client: Client, forge: Forge, session_id: str, settings: Settings
+) -> None:
+    settings.JWT_REVOCATION = "lookup"
+    asked = [(VERIFY, {"token": forge.token}), (SESSION, {}), (SESSION, {"id": session_id})]
+    with no_redis():
+        for path, body in asked:
+            answer = post(client, path, body)
+            assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
+        assert verified(client, edited("sub")(forge))["refused_by"] == "signature"
 
 
 # --- the page and its calls ------------------------------------------------------------------

@@ -7,8 +7,7 @@
  */
 {
   const { el } = TokenDom;
-  const KNOWN = JSON.parse(document.getElementById("known-claims")?.textContent ?? "{}");
-  const SHOWN = 300; // characters of one value
+  const { heading, cell, shortened } = TokenTable;
 
   class TokenSection extends LabSection {
     constructor(root) {
@@ -63,8 +62,7 @@
       if (!isRead) return this.part("member").replaceChildren();
       const words = "Read without a key, as anybody can who holds it. Whether it is true, only the signature tells.";
       TokenDom.verdict(this.part("decoded"), "good", words);
-      this.showMembers("header", read);
-      this.showMembers("payload", read);
+      for (const name of ["header", "payload"]) this.part(name).replaceChildren(...TokenTable.rows(name, read));
       this.showBudget(read);
       this.showChoices(read);
     }
@@ -77,25 +75,6 @@
       ]);
       this.part("segments").replaceChildren(...spans);
       this.part("at").max = Math.max(1, this.text.length);
-    }
-
-    showMembers(name, read) {
-      const { members, rest, total } = TokenText.budget(read[name], read[`${name}Bytes`]);
-      const rows = members.map((member) => this.row(name, member));
-      const cells = [["Value", ""], ["Bytes", rest], ["What it is for", "braces, commas, white space"]];
-      rows.push(el("tr", {}, heading("the rest"), ...cells.map(cell)));
-      rows.push(el("tr", {}, heading("all of it"), ...[["Value", ""], ["Bytes", total], ["What it is for", ""]].map(cell)));
-      this.part(name).replaceChildren(...rows);
-    }
-
-    row(part, { name, value, bytes }) {
-      const known = Object.hasOwn(KNOWN[part], name) ? KNOWN[part][name] : null;
-      const shown = el("div", { className: "value" }, shortened(JSON.stringify(value)));
-      const content = el("div", {}, shown, ...(known?.is_time ? moments(value) : []));
-      const what = known ? [known.what, " ", source(known)] : ["Not a claim that we issue or look at."];
-      return el("tr", { data: { claim: name } },
-        heading(el("code", {}, shortened(name))),
-        cell(["Value", content]), cell(["Bytes", bytes]), cell(["What it is for", el("span", {}, ...what)]));
     }
 
     showBudget({ payloadBytes }) {
@@ -309,38 +288,12 @@
     }
   }
 
-  const heading = (content) => {
-    const th = el("th", {}, content);
-    th.scope = "row";
-    return th;
-  };
-
-  const cell = ([label, content]) =>
-    el("td", content === "" ? {} : { data: { label } }, content instanceof Node ? content : String(content));
-
-  const shortened = (text) => (text.length > SHOWN ? `${text.slice(0, SHOWN)}… (${text.length} characters)` : text);
-
   function parsed(text, otherwise = {}) {
     try {
       return JSON.parse(text) ?? otherwise;
     } catch {
       return otherwise;
     }
-  }
-
-  /** A time as machines count it, in UTC, where the reader is, and from now. */
-  function moments(value) {
-    const milliseconds = value * 1000;
-    if (typeof value !== "number" || Number.isNaN(new Date(milliseconds).getTime())) return [el("div", { className: "hint" }, "not a time")];
-    const utc = new Date(milliseconds).toISOString().replace("T", " ").replace(".000Z", " UTC");
-    const local = new Date(milliseconds).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "long" });
-    return [el("div", { className: "hint" }, `${utc} · ${local} · `, TokenDom.counting(milliseconds))];
-  }
-
-  function source({ rfc, section }) {
-    if (!rfc) return el("span", { className: "hint" }, "Our own.");
-    const href = `https://www.rfc-editor.org/rfc/rfc${rfc}#section-${section}`;
-    return el("a", { href, rel: "noreferrer" }, `RFC ${rfc}, section ${section}`);
   }
 
   const root = document.getElementById("token");

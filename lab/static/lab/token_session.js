@@ -66,10 +66,8 @@
         [`the same under the login limit: ${accountLimit} tries in ${limitSeconds} s for each account`, Math.log2(10000), limited, 1],
       ];
       this.part("costs").replaceChildren(...rows.map(([what, bits, tries, many]) => {
-        const th = el("th", {}, what);
-        th.scope = "row";
         const cells = [["Bits", number(bits)], ["Tries per second", number(tries)], ["On average", span(bits, tries, many)]];
-        return el("tr", {}, th, ...cells.map(([label, text]) => el("td", { data: { label } }, text)));
+        return el("tr", {}, TokenTable.heading(what), ...cells.map(TokenTable.cell));
       }));
       this.part("formula").textContent =
         `years = 2^bits ÷ (2 × live × tries per second × ${YEAR})\n` +
