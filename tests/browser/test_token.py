@@ -86,6 +86,10 @@ def test_a_token_from_taking_it_to_forging_it(page: Page, site: str, sent: list[
     expect(here.locator("[data-check=payload]")).to_contain_text("not reached")
     expect(here.locator("[data-part=where]")).to_contain_text("Refused in jwt_api/tokens.py, line")
 
+    here.get_by_role("button", name="The code of the check signature").click()
+    expect(page.get_by_role("dialog")).to_contain_text("def _verify_signature")
+    page.get_by_role("button", name="Close").click()
+
     press(here, "Back to the original")
     here.get_by_label("Member", exact=True).select_option("typ")
     here.get_by_label("as JSON").fill('"rt+jwt"')
@@ -97,7 +101,7 @@ def test_a_token_from_taking_it_to_forging_it(page: Page, site: str, sent: list[
 
     press(here, "Back to the original")
     assert here.get_by_label("A token").input_value() == token
-    here.get_by_label("How").select_option("kid: SQL")
+    here.get_by_label("How", exact=True).select_option("kid: SQL")
     press(here, "Forge it and send it")
     expect(verdict(here, "sent")).to_contain_text("401 credential_invalid")
     expect(here.get_by_label(re.compile("The server.s answer"))).to_contain_text(

@@ -86,14 +86,18 @@ def ours(header: Any = None, claims: Any = None) -> Callable[[Forge], str]:
     return lambda forge: forge.ours(header, claims)
 
 
-# What mallory makes -> the check that refuses it. The keys of the table are what the page offers.
+# What mallory makes -> the check that refuses it. What the page itself makes is in tests/browser.
 FORGED: dict[str, tuple[Callable[[Forge], str], str]] = {
     "alg none": (lambda forge: f"{segment({**forge.header, 'alg': 'none'})}.{forge.body}.", "text"),
     "alg none, the old signature": (
         lambda forge: f"{segment({**forge.header, 'alg': 'nOnE'})}.{forge.body}.{forge.signature}",
         "algorithm",
     ),
-    "HS256 with the PEM": (lambda f: f.theirs({}, "HS256", b"x" * 32), "algorithm"),
+    "HS256 with the PEM": (lambda f: f.theirs({}, "HS256", public(Encoding.PEM)), "algorithm"),
+    "HS256 with the PEM, no newline": (
+        lambda f: f.theirs({}, "HS256", public(Encoding.PEM).strip()),
+        "algorithm",
+    ),
     "HS256 with the DER": (lambda f: f.theirs({}, "HS256", public(Encoding.DER)), "algorithm"),
     "HS256 with the JWK": (
         lambda f: f.theirs({}, "HS256", json.dumps(ring().signing.signer.jwk).encode()),

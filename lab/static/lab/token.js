@@ -45,7 +45,7 @@
       TokenDom.verdict(this.part("sent"), "none", "Not sent yet.");
       this.part("checks").replaceChildren(el("li", { className: "hint" }, "Not asked yet."));
       this.part("where").hidden = true;
-      this.part("answer").hidden = true;
+      this.part("answer").hidden = this.part("receipt").hidden = true;
       this.decode();
     }
 
@@ -129,7 +129,10 @@
       TokenDom.checks(this.part("checks"), said);
       this.part("where").hidden = said.refused_by === null;
       const told = `. The client is told ${said.code}: “${said.detail}” The cause is for the log.`;
-      if (said.where) this.part("where").replaceChildren("Refused in ", TokenDom.code(said.where), told);
+      if (said.where) {
+        const place = `${said.where.path}, line ${said.where.line}`;
+        this.part("where").replaceChildren("Refused in ", TokenDom.code(said.where, place), told);
+      }
       return said;
     }
 
@@ -155,9 +158,9 @@
       return this.flow.token;
     }
 
-    /** A real request with the text as bearer token, and no cookie. */
+    /** A real request with the text as bearer token, and no cookie; the server adds its receipt. */
     async send(text) {
-      const headers = { Authorization: `Bearer ${text}`, Accept: "application/json" };
+      const headers = { Authorization: `Bearer ${text}`, Accept: "application/json", "X-Lab-Receipt": "1" };
       const options = { headers, credentials: "omit", cache: "no-store" };
       let request;
       try {
@@ -166,9 +169,12 @@
         return { words: "No browser puts such a text into a header, so it cannot be sent.", ok: false };
       }
       try {
+        const started = performance.now();
         const response = await fetch(request);
         const body = await response.text();
-        return { ok: response.ok, status: response.status, body, ...this.judged(response, body) };
+        const answer = { ok: response.ok, status: response.status, headers: Object.fromEntries(response.headers), body };
+        const exchange = { method: "GET", url: new URL(request.url), headers, answer, duration: performance.now() - started };
+        return { ...answer, exchange, ...this.judged(response, body) };
       } catch {
         return { words: "The server did not answer. Is it running?", ok: false };
       }
@@ -183,13 +189,16 @@
 
     showSent(sent) {
       TokenDom.verdict(this.part("sent"), sent.ok ? "good" : "bad", sent.words);
-      this.part("answer").hidden = sent.status === undefined;
+      this.part("answer").hidden = this.part("receipt").hidden = sent.status === undefined;
+      if (sent.status === undefined) return;
       this.part("answer").textContent = `GET ${this.part("target").value}\nHTTP ${sent.status}\n\n${sent.body}`;
+      this.part("receipt").replaceChildren(Receipt.panel(sent.exchange));
     }
 
     verbs = {
       async take() {
-        const answer = this.flow.token === null ? await this.flow.refresh() : { ok: true };
+        const isGood = this.flow.token !== null && this.flow.ends > Date.now();
+        const answer = isGood ? { ok: true } : await this.flow.refresh();
         this.part("login").hidden = answer.ok;
         if (answer.ok) return this.start(this.flow.token);
         const words = answer.status === 401 ? "You have none yet. Log in below, and it is taken." : TokenDom.explain(answer);
@@ -208,7 +217,7 @@
 
       async flip() {
         const at = Math.min(Math.max(1, Number(this.part("at").value) || 1), this.text.length) - 1;
-        if (this.text === "") return this.start("");
+        if (this.text === "") return TokenDom.verdict(this.part("verified"), "none", "Take yours or paste one first.");
         this.put(TokenText.flip(this.text, at), `one bit of character ${at + 1} flipped`);
         await this.verify();
       },
@@ -216,7 +225,9 @@
       async set() {
         const read = TokenText.read(this.text);
         const { part, name } = this.chosen();
-        if (read.wrong !== null || !part) return;
+        if (read.wrong !== null || !part) {
+          return TokenDom.verdict(this.part("verified"), "none", "Nothing was set: only what can be decoded has members.");
+        }
         const value = parsed(this.part("value").value, null);
         if (value === null && this.part("value").value.trim() !== "null") {
           return TokenDom.verdict(this.part("verified"), "bad", "Not JSON. Text stands in double quotes: \"admin\".");

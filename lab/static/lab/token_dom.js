@@ -2,14 +2,7 @@
 
 /* What do both inspectors do with the page? They put text into it, as text, and times that count. */
 const TokenDom = {
-  /** An element with properties and children. Text goes in as text, never as markup. */
-  el(tag, properties = {}, ...children) {
-    const { data = {}, ...rest } = properties;
-    const element = Object.assign(document.createElement(tag), rest);
-    Object.assign(element.dataset, data);
-    element.append(...children.filter((child) => child !== null));
-    return element;
-  },
+  el: Receipt.el,
 
   /** How far a moment is, in words: “in 4 min 10 s”, “3 days ago”. */
   distance(moment) {
@@ -41,33 +34,29 @@ const TokenDom = {
   /** Say a verdict: in words, with a mark beside them that is no colour alone. */
   verdict(element, state, words) {
     const marks = { good: "✔", bad: "✖", none: "–" };
-    const mark = TokenDom.el("span", { className: "mark" }, marks[state]);
-    mark.setAttribute("aria-hidden", "true");
     element.dataset.state = state;
-    element.querySelector("[role=status]").replaceChildren(mark, ` ${words}`);
+    element.querySelector("[role=status]").replaceChildren(TokenDom.mark(marks[state]), ` ${words}`);
   },
 
   /** The checks in the order the server runs them, each with the code that asks. */
   checks(list, answer) {
     const marks = { passed: "✔", refused: "✖" };
     list.replaceChildren(...answer.checks.map(({ name, verdict, words, against, where }) => {
-      const mark = TokenDom.el("span", { className: "mark" }, marks[verdict] ?? "·");
-      mark.setAttribute("aria-hidden", "true");
+      const code = TokenDom.code(where, "code", `The code of the check ${name}`);
       return TokenDom.el("li", { data: { check: name, verdict } },
-        TokenDom.el("p", {}, mark, " ", TokenDom.el("strong", {}, name), ` ${verdict} `, TokenDom.code(where, `the code of ${name}`)),
+        TokenDom.el("p", {}, TokenDom.mark(marks[verdict] ?? "·"), " ", TokenDom.el("strong", {}, name), ` ${verdict} `, code),
         TokenDom.el("p", {}, ...TokenDom.words(`${words}.`)),
         TokenDom.el("p", { className: "hint" }, ...TokenDom.words(`Keeps out: ${against}.`)));
     }));
   },
 
-  /** A link to the code that runs at a place; null where none is known. */
-  code(where, label = "") {
-    const page = document.documentElement.dataset.receipts;
-    if (!where || !page) return null;
-    const href = `${page}?${new URLSearchParams(where)}`;
-    const link = TokenDom.el("a", { href }, label ? "code" : `${where.path}, line ${where.line}`);
-    if (label) link.setAttribute("aria-label", label);
-    return link;
+  /** A sign beside a word that says the same. */
+  mark: (sign) => TokenDom.el("span", { className: "mark", ariaHidden: "true" }, sign),
+
+  /** What shows the code that runs at a place, over this page, so that nothing typed here is lost. */
+  code(where, text, label = text) {
+    if (!where) return null;
+    return Receipt.button(text, () => Receipt.showCode(where.path, where.line), { className: "chip", label });
   },
 
   /** A text in which `names` stand between backticks. */
