@@ -40,13 +40,14 @@ def report(
 
     A verdict is "passed", "refused", "not asked" (there was nothing to ask: a token without `nbf`)
     or "not reached". `refused_by` is None where all passed, and "other" for a refusal that no
-    check is known by.
+    check is known by: then nothing is said of any.
     """
     last = {run.check.name: run for run in runs}  # a program's token is judged as a login's first
     refused_by = None if error is None else _refusing(checks, last, error)
     names = [check.name for check in checks]
-    reached = names.index(refused_by) if refused_by in names else 0 if error else len(names)
-    verdicts = [_verdict(check, last, number - reached) for number, check in enumerate(checks)]
+    known = checks if refused_by in (None, *names) else ()
+    reached = names.index(refused_by) if refused_by in names else len(names)
+    verdicts = [_verdict(check, last, number - reached) for number, check in enumerate(known)]
     return {
         "refused_by": refused_by,
         "code": getattr(error, "default_code", None),
@@ -61,7 +62,7 @@ def report(
                 "verdict": verdict,
                 "where": _place(last.get(check.name)),
             }
-            for check, verdict in zip(checks, verdicts, strict=True)
+            for check, verdict in zip(known, verdicts, strict=True)
         ],
     }
 

@@ -66,8 +66,9 @@ class LabCall(APIView):
 
 def member(request: Request, name: str, kind: type) -> Any:
     """That member of the body, of exactly that type; None if it is not there."""
-    body = request.data
-    value = body.get(name) if isinstance(body, dict) else body
+    if not isinstance(request.data, dict):
+        raise ValidationError(["The body has to be an object."])
+    value = request.data.get(name)
     if value is not None and type(value) is not kind:
         raise ValidationError({name: [f"This has to be of JSON's type for {kind.__name__}."]})
     return value

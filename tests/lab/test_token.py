@@ -17,10 +17,12 @@ from django_redis import get_redis_connection
 from jwt.utils import base64url_decode
 from pytest_django import Settings
 
+from accounts.contract.errors import CredentialInvalid
 from accounts.models import User
 from jwt_api import programs
 from jwt_api.keys import ring
 from lab.token import of_sessions, of_tokens
+from lab.token.checks import report
 from sessions_api.records import decode, digest_of, session_key_name
 from tests.accounts.racing import browser, log_in, post
 from tests.jwt_api.forging import ABSENT, Forge, segment
@@ -29,7 +31,6 @@ from tests.outages import no_redis
 pytestmark = [pytest.mark.once, pytest.mark.django_db, pytest.mark.usefixtures("lab")]
 
 VERIFY, SESSION = "/lab/token/verify/", "/lab/token/session/"
-CONTRACT = {"credential_invalid", "credential_expired", "credential_revoked"}
 
 
 @pytest.fixture
@@ -161,6 +162,11 @@ def test_forged_token_is_refused_by_its_check(client: Client, forge: Forge, case
         assert client.get("/lab/code/", where).status_code == 200
 
 
+def test_of_an_unknown_refusal_nothing_is_claimed() -> None:
+    said = report(of_tokens.CHECKS, [], CredentialInvalid("something new"))
+    assert (said["refused_by"], said["checks"]) == ("other", [])
+
+
 def test_every_check_of_a_token_has_a_forgery() -> None:
     refusing = {check for _, check in FORGED.values()} | {"denylist", "program"}
     assert refusing == {check.name for check in of_tokens.CHECKS}
@@ -248,6 +254,7 @@ BODIES: dict[str, tuple[Any, int]] = {
     "a number": ({"token": 1}, 400),
     "a list": (["token"], 400),
     "null": ("null", 400),
+    "a bare string": ('"a.b.c"', 400),
     "no JSON": ("{", 400),
     "a megabyte": ({"token": "a" * 2**20}, 413),
 }

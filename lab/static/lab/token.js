@@ -109,7 +109,7 @@
     showMember() {
       const { part, name } = this.chosen();
       const read = TokenText.read(this.text);
-      if (read.wrong === null && part) this.part("value").value = shortened(JSON.stringify(read[part][name]) ?? "");
+      if (read.wrong === null && part) this.part("value").value = JSON.stringify(read[part][name]) ?? "";
     }
 
     pointAt(index) {
@@ -119,7 +119,9 @@
     }
 
     async verify() {
-      const answer = await this.ask(this.root.dataset.verify, { token: this.text });
+      const asked = this.text;
+      const answer = await this.ask(this.root.dataset.verify, { token: asked });
+      if (this.text !== asked) return null; // somebody has typed meanwhile: this is of another text
       if (!answer.ok) {
         TokenDom.verdict(this.part("verified"), "bad", `The server did not look at it. ${TokenDom.explain(answer)}`);
         return null;
@@ -187,6 +189,12 @@
       return { code: "", words: `${what}: ${response.status} for user ${parsed(body).id}.` };
     }
 
+    async sendShown() {
+      const text = this.text;
+      const sent = await this.send(text);
+      if (this.text === text) this.showSent(sent);
+    }
+
     showSent(sent) {
       TokenDom.verdict(this.part("sent"), sent.ok ? "good" : "bad", sent.words);
       this.part("answer").hidden = this.part("receipt").hidden = sent.status === undefined;
@@ -239,7 +247,7 @@
       },
 
       async send() {
-        this.showSent(await this.send(this.text));
+        await this.sendShown();
       },
 
       async forge() {
@@ -250,7 +258,7 @@
           return TokenDom.verdict(this.part("sent"), "bad", error.message);
         }
         await this.verify();
-        this.showSent(await this.send(this.text));
+        await this.sendShown();
       },
 
       async forgeAll() {

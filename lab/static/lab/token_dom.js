@@ -69,6 +69,7 @@ const TokenDom = {
     const count = answer.checks.length;
     const asked = answer.checks.filter(({ verdict }) => verdict === "passed").length;
     if (answer.refused_by === null) return `Passed: all ${asked} checks that there are for it.`;
+    if (count === 0) return `Refused: ${answer.cause}.`;
     const at = answer.checks.findIndex((check) => check.name === answer.refused_by) + 1;
     return `Refused at check ${at} of ${count}, ${answer.refused_by}: ${answer.cause}.`;
   },
