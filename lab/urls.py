@@ -33,6 +33,7 @@ urlpatterns = [
         for row in STRATEGIES
     ),
     path("remembered/<slug:key>/", remembered, name="remembered"),
+    path("token/", include("lab.token.urls")),
     path("mailbox/", MailboxPage.as_view(), name="mailbox"),
     path("code/", CodePage.as_view(), name="code"),
 ]

@@ -1493,6 +1493,20 @@ DEFENCES = (
         "    if package not in LIBRARIES:",
         "tests/lab/test_code.py -k nothing_else",
     ),
+    Defence(
+        "another site cannot have the lab try a credential",
+        "lab/token/views.py",
+        "        enforce_csrf(request._request)",
+        "        pass",
+        "tests/lab/test_token.py -k another_site",
+    ),
+    Defence(
+        "a record is shown without the HMAC of the password's hash",
+        "lab/token/of_sessions.py",
+        ".replace(secret, HIDDEN) if secret",
+        " if secret",
+        "tests/lab/test_token.py -k without_a_secret",
+    ),
 )
 
 
