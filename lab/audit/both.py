@@ -1,4 +1,4 @@
-"""Which checks are the same for both flows? Made here for a flow by its key; words stand with them."""
+"""Which checks are the same for both flows? Made here, for a flow by its key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is a point of the audit? A few checks, what each has seen, and what it would mean to fail."""
+"""What is a point of the audit? A few checks, what each saw, and what a failure would mean."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 from django.conf import settings
+from django.db import DatabaseError
 
 from lab.audit.point import Check, Point, Result, Seen, Status, Unseen, overall
 from lab.audit.scene import NoAnswer, Scene
@@ -62,8 +63,10 @@ def look(scene: Scene, check: Check) -> Seen:
         return Seen(Status.UNSEEN, check.holds, "", str(why), check.otherwise)
     except httpx.TransportError as error:
         raise NoAnswer(f"{scene.url} does not answer: {error or type(error).__name__}.") from error
-    except (httpx.HTTPError, LookupError, TypeError, ValueError) as error:
-        answer = f"answered in a way that the contract does not know ({type(error).__name__})"
+    except (NoAnswer, DatabaseError):
+        raise
+    except Exception as error:  # noqa: BLE001  an answer of any shape may come
+        answer = f"not as the contract has it ({type(error).__name__}: {error})"[:200]
         return Seen(Status.FAIL, check.holds, "", answer, check.otherwise)
     status = Status.PASS if found.holds else Status.FAIL
     return Seen(status, check.holds, found.asked, found.answer, check.otherwise)

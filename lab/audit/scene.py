@@ -88,6 +88,8 @@ class Scene:
     def client(self, flow: str) -> FlowClient:
         """Somebody new, who is known as a browser of the person's: nobody gets a mail for it."""
         client = FlowClient(self.url, flow, headers=self.headers | self.over_https)
+        if self.url.startswith("http://"):
+            client.http.event_hooks["response"].append(lambda response: send_alike(client))
         give(client, self._known_device)
         self._clients.append(client.http)
         return client
@@ -136,7 +138,7 @@ class Scene:
         return httpx.get(url + path, headers=self.headers, timeout=10)
 
     def close(self) -> None:
-        """Log out whoever is still logged in, and hang up. Inside, the user goes with all logins."""
+        """Log out whoever is still logged in, and hang up. Inside, the user goes instead."""
         for login in () if self.inside else self._logins:
             with suppress(Refused, httpx.HTTPError):
                 login.client.logout()
@@ -184,6 +186,15 @@ def cookies_of(response: httpx.Response) -> dict[str, Morsel[str]]:
     for line in response.headers.get_list("set-cookie"):
         found.load(line)
     return dict(found)
+
+
+def send_alike(client: FlowClient) -> None:
+    """Have a jar's cookies sent all in one way, to this machine: the client sends the Secure ones.
+
+    httpx would send the others, and the two ways do not meet in one request.
+    """
+    for cookie in client.http.cookies.jar:
+        cookie.secure = True
 
 
 def give(client: FlowClient, cookies: Iterable[Cookie]) -> None:
