@@ -6,6 +6,7 @@ from rest_framework.renderers import JSONRenderer
 
 from accounts.contract.registry import flows
 from accounts.contract.urls import contract_urls
+from lab.audit.page import AuditPage, AuditState
 from lab.mailbox import MailboxPage
 from lab.strategies import STRATEGIES
 from lab.views import RememberedView
@@ -32,5 +33,7 @@ urlpatterns = [
         for row in STRATEGIES
     ),
     path("remembered/<slug:key>/", remembered, name="remembered"),
+    path("audit/", AuditPage.as_view(), name="audit"),
+    path("audit/state/", AuditState.as_view(), name="audit-state"),
     path("mailbox/", MailboxPage.as_view(), name="mailbox"),
 ]

@@ -34,8 +34,9 @@ from lab.audit.both import (
     says_nothing_of,
     set_to_encrypt,
 )
-from lab.audit.point import Check, Deeper, Found, Point, check
+from lab.audit.point import Check, Found, Point, check
 from lab.audit.scene import Login, Scene, said
+from lab.proofs import Attacked, Tested, Written
 
 FLOW = "jwt"
 ASKED = "GET /api/jwt/whoami/ with Authorization: Bearer"
@@ -356,9 +357,9 @@ POINTS = (
             only_public_keys,
         ),
         (
-            Deeper("attack", "alg-none"),
-            Deeper("test", "tests/jwt_api/test_tokens.py"),
-            Deeper("docs", "docs/security.md#tokens"),
+            Attacked("drop-the-signature"),
+            Tested("tests/jwt_api/test_tokens.py"),
+            Written("docs/security.md#tokens"),
         ),
     ),
     Point(
@@ -384,8 +385,8 @@ POINTS = (
             refresh_ends,
         ),
         (
-            Deeper("test", "tests/contract/test_expiry.py"),
-            Deeper("docs", "docs/security.md#how-long-things-last"),
+            Tested("tests/contract/test_expiry.py"),
+            Written("docs/security.md#how-long-things-last"),
         ),
     ),
     Point(
@@ -405,9 +406,9 @@ POINTS = (
             not_in_redis(FLOW, secrets_of),
         ),
         (
-            Deeper("attack", "database-dump"),
-            Deeper("test", "tests/jwt_api/test_families.py"),
-            Deeper("docs", "docs/keys.md"),
+            Attacked("read-a-database-dump"),
+            Tested("tests/jwt_api/test_families.py"),
+            Written("docs/keys.md"),
         ),
     ),
     Point(
@@ -431,9 +432,9 @@ POINTS = (
             not_kept(FLOW),
         ),
         (
-            Deeper("test", "tests/contract/test_cookies.py"),
-            Deeper("test", "tests/contract/test_csrf.py"),
-            Deeper("docs", "docs/security.md#cookies-csrf-browsers"),
+            Tested("tests/contract/test_cookies.py"),
+            Tested("tests/contract/test_csrf.py"),
+            Written("docs/security.md#cookies-csrf-browsers"),
         ),
     ),
     Point(
@@ -452,8 +453,8 @@ POINTS = (
             says_nothing_of(lambda login: login.cookie.value, FLOW, "the refresh token"),
         ),
         (
-            Deeper("test", "tests/jwt_api/test_tokens.py"),
-            Deeper("docs", "docs/security.md#tokens"),
+            Tested("tests/jwt_api/test_tokens.py"),
+            Written("docs/security.md#tokens"),
         ),
     ),
     Point(
@@ -472,9 +473,9 @@ POINTS = (
             access_dies_as_stated,
         ),
         (
-            Deeper("attack", "refresh-replay"),
-            Deeper("test", "tests/contract/test_refresh.py"),
-            Deeper("docs", "docs/security.md#how-soon-an-end-is-an-end"),
+            Attacked("replay-after-rotation"),
+            Tested("tests/contract/test_refresh.py"),
+            Written("docs/security.md#how-soon-an-end-is-an-end"),
         ),
     ),
 )

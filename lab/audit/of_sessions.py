@@ -24,8 +24,9 @@ from lab.audit.both import (
     says_nothing_of,
     set_to_encrypt,
 )
-from lab.audit.point import Check, Deeper, Found, Point, check
+from lab.audit.point import Check, Found, Point, check
 from lab.audit.scene import Scene, give, said, texts
+from lab.proofs import Attacked, Tested, Written
 from sessions_api.records import digest_of, session_key_name, user_of
 
 FLOW = "sessions"
@@ -219,9 +220,9 @@ POINTS = (
             a_planted_id_is_dropped,
         ),
         (
-            Deeper("attack", "session-fixation"),
-            Deeper("test", "tests/contract/test_login.py"),
-            Deeper("docs", "docs/security.md#sessions"),
+            Attacked("plant-a-session-id"),
+            Tested("tests/contract/test_login.py"),
+            Written("docs/security.md#sessions"),
         ),
     ),
     Point(
@@ -240,8 +241,8 @@ POINTS = (
             the_record_ends,
         ),
         (
-            Deeper("test", "tests/contract/test_expiry.py"),
-            Deeper("docs", "docs/security.md#how-long-things-last"),
+            Tested("tests/contract/test_expiry.py"),
+            Written("docs/security.md#how-long-things-last"),
         ),
     ),
     Point(
@@ -262,9 +263,9 @@ POINTS = (
             records_are_data,
         ),
         (
-            Deeper("attack", "redis-listing"),
-            Deeper("test", "tests/sessions_api/test_store.py"),
-            Deeper("docs", "docs/security.md#sessions"),
+            Attacked("list-the-keys"),
+            Tested("tests/sessions_api/test_store.py"),
+            Written("docs/security.md#sessions"),
         ),
     ),
     Point(
@@ -287,9 +288,9 @@ POINTS = (
             not_kept(FLOW),
         ),
         (
-            Deeper("test", "tests/contract/test_cookies.py"),
-            Deeper("test", "tests/contract/test_csrf.py"),
-            Deeper("docs", "docs/security.md#cookies-csrf-browsers"),
+            Tested("tests/contract/test_cookies.py"),
+            Tested("tests/contract/test_csrf.py"),
+            Written("docs/security.md#cookies-csrf-browsers"),
         ),
     ),
     Point(
@@ -308,8 +309,8 @@ POINTS = (
             redis_knows_little,
         ),
         (
-            Deeper("test", "tests/sessions_api/test_records.py"),
-            Deeper("docs", "docs/security.md#sessions"),
+            Tested("tests/sessions_api/test_records.py"),
+            Written("docs/security.md#sessions"),
         ),
     ),
     Point(
@@ -328,9 +329,9 @@ POINTS = (
             a_refresh_changes_the_id,
         ),
         (
-            Deeper("attack", "logout-then-replay"),
-            Deeper("test", "tests/contract/test_logout.py"),
-            Deeper("docs", "docs/security.md#how-soon-an-end-is-an-end"),
+            Attacked("use-after-logout"),
+            Tested("tests/contract/test_logout.py"),
+            Written("docs/security.md#how-soon-an-end-is-an-end"),
         ),
     ),
 )

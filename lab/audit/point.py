@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from lab.proofs import Proof
+
 if TYPE_CHECKING:
     from lab.audit.scene import Scene
 
@@ -53,22 +55,17 @@ def check(holds: str, otherwise: str) -> Callable[[Look], Check]:
 
 
 @dataclass(frozen=True)
-class Deeper:
-    """Where somebody reads on: a test (`tests/…::name`), a page of the docs, an attack's key."""
-
-    kind: str
-    target: str
-
-
-@dataclass(frozen=True)
 class Point:
-    """One of the twelve: an area of a flow. `title` is the question that it answers."""
+    """One of the twelve: an area of a flow. `title` is the question that it answers.
+
+    `deeper` is where somebody reads on.
+    """
 
     flow: str
     area: str
     title: str
     checks: tuple[Check, ...]
-    deeper: tuple[Deeper, ...]
+    deeper: tuple[Proof, ...]
 
     @property
     def key(self) -> str:
