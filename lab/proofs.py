@@ -1,4 +1,4 @@
-"""What shows that something is so? A measured row, an attack, a difference, a test, a page."""
+"""What shows that something is so? A measured row, an attack, a difference, a test, a page.
 
 A claim names its proofs, and a test follows each of them: whatever does not lead anywhere fails.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -17,9 +17,11 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.urls import NoReverseMatch, reverse
+from django.utils.safestring import SafeString
 from django.utils.text import slugify
 
 from lab.benchmark import figures
+from lab.benchmark.page import code
 from lab.benchmark.report import NoReport, Report, read
 from lab.benchmark.rows import Row, find
 from lab.differences import DIFFERENCES, difference
@@ -30,12 +32,16 @@ REPORT = "docs/benchmark.json"
 
 @dataclass(frozen=True)
 class Proof:
-    """`words` say what it shows, `how` where it stands; `url` is empty where no page shows it."""
+    """`words` say what it shows, `how` where it stands; `url` is empty where no page shows it.
+
+    `value` is the shortest answer, for a cell of a table.
+    """
 
     @property
     def anchor(self) -> str:
         """Its id on a page that lists it."""
-        return slugify(f"{type(self).__name__} {self.words}")[:120]
+        values = re.sub(r"[^\w]+", "-", " ".join(map(str, astuple(self))))
+        return slugify(f"{self.kind}-{values}")
 
     @property
     def kind(self) -> str:
@@ -44,6 +50,15 @@ class Proof:
     @property
     def words(self) -> str:
         raise NotImplementedError
+
+    @property
+    def marked(self) -> SafeString:
+        """The words for a page: what stands between backticks is code."""
+        return code(self.words)
+
+    @property
+    def value(self) -> str:
+        return self.words
 
     @property
     def how(self) -> str:
@@ -77,9 +92,13 @@ class Measured(Proof):
     @property
     def words(self) -> str:
         row = self.row()
-        said = figures.plain(row) if row else "not measured"
         under = f" ({figures.varied(row)})" if row and row.parameters else ""
-        return f"{figures.title(self.measure)} of {self.subject}: {said}{under}"
+        return f"{figures.title(self.measure)} of {self.subject}: {self.value}{under}"
+
+    @property
+    def value(self) -> str:
+        row = self.row()
+        return figures.plain(row) if row else "not measured"
 
     @property
     def how(self) -> str:
@@ -120,7 +139,11 @@ class Differs(Proof):
     @property
     def words(self) -> str:
         asked = next(each for each in DIFFERENCES if each.key == self.key)
-        return f"{asked.question} {self.flow}: {said(difference(self.key, self.flow))}"
+        return f"{asked.question} {self.flow}: {self.value}"
+
+    @property
+    def value(self) -> str:
+        return said(difference(self.key, self.flow))
 
     @property
     def how(self) -> str:
@@ -152,14 +175,18 @@ class Stated(Proof):
 
     @property
     def words(self) -> str:
-        return f"{strategy(self.key).title}: {getattr(strategy(self.key), self.field)}"
+        return f"{strategy(self.key).title}: {self.value}"
+
+    @property
+    def value(self) -> str:
+        return str(getattr(strategy(self.key), self.field))
 
     @property
     def how(self) -> str:
         return "lab/strategies; tests/lab/test_strategies.py holds it to that"
 
     def exists(self) -> bool:
-        return bool(getattr(strategy(self.key), self.field))
+        return bool(self.value)
 
 
 # --- what was attacked ----------------------------------------------------------------------
@@ -182,8 +209,14 @@ class Attacked(Proof):
         attack = self.attack()
         if attack is None:
             return f"Attack {self.key}"
-        verdict = attack.expected.get(self.strategy)
-        return f"{attack.title}, on {self.strategy}: {verdict}" if verdict else attack.title
+        return (
+            f"{attack.title}, on {self.strategy}: {self.value}" if self.strategy else attack.title
+        )
+
+    @property
+    def value(self) -> str:
+        attack = self.attack()
+        return str(attack.expected.get(self.strategy, "")) if attack else "not attacked yet"
 
     @property
     def how(self) -> str:
@@ -198,6 +231,34 @@ class Attacked(Proof):
     def exists(self) -> bool:
         attack = self.attack()
         return attack is not None and (not self.strategy or self.strategy in attack.expected)
+
+
+@dataclass(frozen=True)
+class Counted(Proof):
+    """Of the attacks that apply to a strategy: how many are stopped."""
+
+    strategy: str
+
+    @property
+    def words(self) -> str:
+        return f"Attacks on {self.strategy}: {self.value}"
+
+    @property
+    def value(self) -> str:
+        verdicts = [str(each.expected.get(self.strategy)) for each in attacks()]
+        stopped, through = verdicts.count("stopped"), verdicts.count("succeeds")
+        return f"{stopped} of {stopped + through} stopped" if verdicts else "not attacked yet"
+
+    @property
+    def how(self) -> str:
+        return f"python manage.py attack --all --strategy {self.strategy}"
+
+    @property
+    def url(self) -> str:
+        return page_url("lab:attacks")
+
+    def exists(self) -> bool:
+        return bool(attacks())
 
 
 def attacks() -> tuple[Any, ...]:

@@ -7,6 +7,7 @@ from rest_framework.renderers import JSONRenderer
 from accounts.contract.registry import flows
 from accounts.contract.urls import contract_urls
 from lab.audit.page import AuditPage, AuditState
+from lab.decide.page import DecidePage
 from lab.mailbox import MailboxPage
 from lab.strategies import STRATEGIES
 from lab.views import RememberedView
@@ -35,5 +36,6 @@ urlpatterns = [
     path("remembered/<slug:key>/", remembered, name="remembered"),
     path("audit/", AuditPage.as_view(), name="audit"),
     path("audit/state/", AuditState.as_view(), name="audit-state"),
+    path("decide/", DecidePage.as_view(), name="decide"),
     path("mailbox/", MailboxPage.as_view(), name="mailbox"),
 ]
