@@ -27,6 +27,7 @@ LIVES_ON = answers("whoami_after_logout", 200)
 ASKS_REDIS = answers("whoami_redis_commands", 1)
 IS_PUSHED = is_one_of("session-push", "jwt-push")
 BY_COOKIE = answers("token_in_the_body", False)
+READS_ROWS = no(answers("whoami_sql_statements", 0))
 AT_ONCE = answers("role_change_seen", "next request")
 
 
@@ -52,8 +53,22 @@ ALWAYS: tuple[Rule, ...] = (
         stated("weak"),
         shown_by(Tested("tests/lab/test_strategies.py::test_a_logout_ends_no_naive_token")),
     ),
+    speaks_against(
+        READS_ROWS,
+        "Each request reads rows of the database.",
+        figure("sql_statements"),
+        figure("requests_per_second", clients=50),
+    ),
 )
 """What holds whatever is answered."""
+
+
+GOES_ON = excludes(
+    LIVES_ON,
+    "What was ended goes on until its token expires.",
+    figure("time_to_revoke"),
+    differs("whoami_after_logout"),
+)
 
 
 def at_a_distance(milliseconds: float, weight: int) -> tuple[Rule, ...]:
@@ -83,14 +98,9 @@ QUESTIONS: tuple[Question, ...] = (
         (
             Answer(
                 "request",
-                "At once: with the next request, or in milliseconds",
+                "At once: with the very next request",
                 (
-                    excludes(
-                        LIVES_ON,
-                        "What was ended goes on until its token expires.",
-                        figure("time_to_revoke"),
-                        differs("whoami_after_logout"),
-                    ),
+                    GOES_ON,
                     speaks_against(
                         IS_PUSHED,
                         "Where Redis falls silent a process may be seconds late.",
@@ -98,6 +108,7 @@ QUESTIONS: tuple[Question, ...] = (
                     ),
                 ),
             ),
+            Answer("seconds", "Within a few seconds", (GOES_ON,)),
             Answer(
                 "minutes",
                 "Within 15 minutes",
@@ -280,7 +291,7 @@ QUESTIONS: tuple[Question, ...] = (
                 "The database",
                 (
                     excludes(
-                        no(answers("whoami_sql_statements", 0)),
+                        READS_ROWS,
                         "Each request reads the database.",
                         differs("whoami_sql_statements"),
                         figure("sql_statements"),

@@ -150,8 +150,8 @@ def posture(key: str) -> tuple[Cell, ...]:
 THREE_WAYS = Comparison(
     key="three-ways",
     title="What a request costs, and what an injected script gets",
-    about="One client that asks who it is, again and again; and the attack read-storage, by a script "
-    "in the page.",
+    about="One client that asks who it is, again and again; and the attack read-storage, by a "
+    "script in the page.",
     columns=(
         "",
         "An article says",
