@@ -13,20 +13,22 @@ from typing import Any
 
 import jwt
 import pytest
+from django.test import Client
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from jwt_api import keys, tokens
 from jwt_api import store as jwt_store
-from lab.audit import points
+from lab.audit import points, running
 from lab.audit import report as reports
-from lab.audit.point import AREAS, Status
+from lab.audit.point import AREAS, Result, Seen, Status
 from lab.audit.report import Report, audit
 from lab.audit.scene import NoAnswer, Person, Scene
 from lab.audit.server import scene_at, somebody
 from sessions_api import engine, records
 from sessions_api import flow as sessions_flow
 from sessions_api import store as sessions_store
+from tests.accounts.mirroring import eventually
 
 pytestmark = [pytest.mark.once, pytest.mark.django_db(transaction=True)]
 
@@ -432,3 +434,64 @@ def test_what_cannot_be_audited_is_refused_in_words(
     assert found.returncode == 2
     assert said in found.stderr
     assert "Traceback" not in found.stderr
+
+
+# --- the page -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(lab: None, settings: Settings, tmp_path: Path) -> Path:
+    settings.VAR_DIR = tmp_path
+    return tmp_path / "audit"
+
+
+def shown(client: Client) -> str:
+    answer = client.get("/lab/audit/")
+    assert answer.status_code == 200
+    assert "no-store" in answer["Cache-Control"]
+    return answer.content.decode()
+
+
+FAILED = Seen(Status.FAIL, "it holds <b>", "GET /", "200", "everybody is let in")
+POINT = Result("jwt-payload", "jwt", "payload", "Is it?", Status.FAIL, (FAILED,))
+
+
+def test_the_page_shows_the_last_report_and_opens_what_failed(client: Client, folder: Path) -> None:
+    assert "Nothing has been audited here yet." in shown(client)
+
+    reports.keep(Report("2026-05-01T12:00:00+00:00", "", (POINT,)))
+
+    page = shown(client)
+    assert "1 fail, on" in page
+    assert 'id="jwt-payload" open' in page
+    assert "it holds &lt;b&gt;" in page
+    assert "Otherwise: everybody is let in" in page
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"made": 1, "site": "", "results": []}'])
+def test_what_is_no_report_is_none(text: str, client: Client, folder: Path) -> None:
+    folder.mkdir()
+    (folder / "last.json").write_text(text)
+
+    assert "Nothing has been audited here yet." in shown(client)
+
+
+def test_one_audit_runs_at_a_time(client: Client, folder: Path) -> None:
+    with running._lock() or pytest.fail("it is taken"):
+        assert "An audit runs." in shown(client)
+        assert client.get("/lab/audit/state/").json() == {"is_running": True, "error": ""}
+        answer = client.post("/lab/audit/", follow=True)
+
+    assert "An audit runs already" in answer.content.decode()
+    assert not (folder / "run.log").exists()
+    assert Client(enforce_csrf_checks=True).post("/lab/audit/").status_code == 403
+
+
+def test_an_audit_that_could_ask_nobody_says_why(client: Client, folder: Path) -> None:
+    """The process of a test run has a database of its own, which nobody has migrated."""
+    client.post("/lab/audit/")
+    eventually(lambda: running.state()["error"])
+
+    page = shown(client)
+    assert "The last audit has no report." in page
+    assert "manage.py migrate" in page
