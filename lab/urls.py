@@ -6,6 +6,8 @@ from rest_framework.renderers import JSONRenderer
 
 from accounts.contract.registry import flows
 from accounts.contract.urls import contract_urls
+from lab.audit.page import AuditPage, AuditState
+from lab.decide.page import DecidePage
 from lab.mailbox import MailboxPage
 from lab.receipts.code import CodePage
 from lab.strategies import STRATEGIES
@@ -34,6 +36,9 @@ urlpatterns = [
     ),
     path("remembered/<slug:key>/", remembered, name="remembered"),
     path("token/", include("lab.token.urls")),
+    path("audit/", AuditPage.as_view(), name="audit"),
+    path("audit/state/", AuditState.as_view(), name="audit-state"),
+    path("decide/", DecidePage.as_view(), name="decide"),
     path("mailbox/", MailboxPage.as_view(), name="mailbox"),
     path("code/", CodePage.as_view(), name="code"),
 ]
