@@ -1,1 +1,1 @@
-"""What if the attacker reaches the store? Who reads Redis or the database, writes to it, or stops it."""
+"""What if the attacker reaches the store: reads Redis or the database, writes to it, stops it?"""
