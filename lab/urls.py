@@ -32,5 +32,6 @@ urlpatterns = [
         for row in STRATEGIES
     ),
     path("remembered/<slug:key>/", remembered, name="remembered"),
+    path("attacks/", include("lab.attacks.urls")),
     path("mailbox/", MailboxPage.as_view(), name="mailbox"),
 ]

@@ -8,8 +8,7 @@ from lab.attacks.attack import SESSIONS, Attack, Group, Outcome, verdicts
 from lab.attacks.forged.forging import OPAQUE
 from lab.attacks.scene import Scene
 from lab.attacks.stolen.stealing import for_how_long
-
-ACCESS_SECONDS = 2
+from lab.attacks.times import ACCESS_SECONDS, SHORT
 
 
 class ReplayAnExpiredToken(Attack):
@@ -25,7 +24,7 @@ class ReplayAnExpiredToken(Attack):
     )
     precondition = "An old access token."
     expected = verdicts(succeeds=("jwt-naive",), does_not_apply=SESSIONS)
-    environment = {"ACCESS_SECONDS": str(ACCESS_SECONDS), "LEEWAY_SECONDS": "0"}
+    environment = SHORT
 
     def run(self, scene: Scene) -> Outcome:
         ada = scene.person("ada")

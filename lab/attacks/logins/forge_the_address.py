@@ -7,8 +7,9 @@ import secrets
 from lab.attacks.attack import Attack, Group, Outcome, verdicts
 from lab.attacks.logins.doors import WRONG, was_judged
 from lab.attacks.scene import Scene
+from lab.attacks.times import NETWORK_LIMIT as LIMIT
+from lab.attacks.times import STRICT
 
-LIMIT = 4
 GUESSES = 8
 
 
@@ -25,7 +26,7 @@ class ForgeTheAddress(Attack):
     )
     precondition = "Some usernames."
     expected = verdicts()
-    environment = {"LOGIN_LIMIT_NETWORK": str(LIMIT), "TRUSTED_PROXIES": "0"}
+    environment = STRICT
     alone = True
 
     def run(self, scene: Scene) -> Outcome:

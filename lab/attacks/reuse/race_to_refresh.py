@@ -8,9 +8,9 @@ from threading import Barrier
 from lab.attacks.attack import Attack, Group, Outcome, verdicts
 from lab.attacks.forged.forging import parts_of
 from lab.attacks.person import Person
-from lab.attacks.reuse.grace import GRACE, after_the_grace
 from lab.attacks.scene import Scene
 from lab.attacks.stolen.stealing import NOTHING_TO_REFRESH, good
+from lab.attacks.times import SHORT, after_the_grace
 
 RACERS = 12
 
@@ -28,7 +28,7 @@ class RaceToRefresh(Attack):
     )
     precondition = "A copy of the refresh token, or the session id."
     expected = verdicts(does_not_apply=("jwt-naive",))
-    environment = GRACE
+    environment = SHORT
 
     def run(self, scene: Scene) -> Outcome:
         ada = scene.person("ada")

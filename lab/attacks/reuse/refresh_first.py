@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from lab.attacks.attack import SESSIONS, Attack, Group, Outcome, verdicts
-from lab.attacks.reuse.grace import GRACE, after_the_grace
 from lab.attacks.scene import Scene
 from lab.attacks.stolen.stealing import NOTHING_TO_REFRESH, good
+from lab.attacks.times import SHORT, after_the_grace
 
 
 class RefreshFirst(Attack):
@@ -21,7 +21,7 @@ class RefreshFirst(Attack):
     )
     precondition = "A copy of the refresh token, or the session id."
     expected = verdicts(succeeds=SESSIONS, does_not_apply=("jwt-naive",))
-    environment = GRACE
+    environment = SHORT
 
     def run(self, scene: Scene) -> Outcome:
         ada = scene.person("ada")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from lab.attacks.attack import Attack, Group, Outcome, verdicts
-from lab.attacks.reuse.grace import GRACE, after_the_grace
 from lab.attacks.scene import Scene
 from lab.attacks.stolen.stealing import NOTHING_TO_REFRESH, good
+from lab.attacks.times import SHORT, after_the_grace
 
 
 class ReplayAfterRotation(Attack):
@@ -18,7 +18,7 @@ class ReplayAfterRotation(Attack):
     story = "Mallory copies ada's login. Ada's browser refreshes. Later mallory sends her copy."
     precondition = "A copy of the refresh token, or the session id."
     expected = verdicts(does_not_apply=("jwt-naive",))
-    environment = GRACE
+    environment = SHORT
 
     def run(self, scene: Scene) -> Outcome:
         ada = scene.person("ada")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from lab.attacks.attack import Attack, Group, Outcome, verdicts
 from lab.attacks.scene import Scene
 from lab.attacks.stolen.stealing import for_how_long, good
+from lab.attacks.times import STRICT
 
 
 class EmptyRedis(Attack):
@@ -20,6 +21,7 @@ class EmptyRedis(Attack):
     )
     precondition = "A copy, and a Redis that loses its data: a crash, a FLUSHALL, an eviction."
     expected = verdicts(succeeds=("jwt-naive", "jwt-expiry", "jwt-cookie"))
+    environment = STRICT
     alone = True
 
     def run(self, scene: Scene) -> Outcome:

@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from lab.attacks.scene import Scene
 
 STALL_SECONDS = 4
-# Less than the stall, so that whoever asks meanwhile gets no answer in time.
-OUTAGE = {"REDIS_TIMEOUT_SECONDS": "0.5"}
 
 
 @contextmanager

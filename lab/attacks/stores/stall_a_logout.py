@@ -5,7 +5,8 @@ from __future__ import annotations
 from lab.attacks.attack import Attack, Group, Outcome, verdicts
 from lab.attacks.scene import Scene
 from lab.attacks.stolen.stealing import for_how_long, good
-from lab.attacks.stores.outage import OUTAGE, stalled
+from lab.attacks.stores.outage import stalled
+from lab.attacks.times import STRICT
 
 
 class StallALogout(Attack):
@@ -21,7 +22,7 @@ class StallALogout(Attack):
     )
     precondition = "A copy, and a way to stall Redis."
     expected = verdicts(succeeds=("jwt-naive", "jwt-expiry", "jwt-cookie"))
-    environment = OUTAGE
+    environment = STRICT
     alone = True
 
     def run(self, scene: Scene) -> Outcome:

@@ -6,7 +6,8 @@ from lab.attacks.attack import Attack, Group, Outcome, verdicts
 from lab.attacks.held import source_of
 from lab.attacks.scene import Scene
 from lab.attacks.stolen.stealing import good
-from lab.attacks.stores.outage import OUTAGE, stalled
+from lab.attacks.stores.outage import stalled
+from lab.attacks.times import STRICT
 from sessions_api.store import store_errors
 
 
@@ -23,7 +24,7 @@ class StallToLogOut(Attack):
     )
     precondition = "A way to stall Redis."
     expected = verdicts()
-    environment = OUTAGE
+    environment = STRICT
     alone = True
 
     def run(self, scene: Scene) -> Outcome:
