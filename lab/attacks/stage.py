@@ -21,6 +21,7 @@ from typing import Any
 import httpx
 import redis
 
+from lab.attacks.times import ACCOUNT_LIMIT
 from lab.staging.processes import StageError, last_line, running
 from lab.staging.redis_server import private_redis
 from lab.staging.site import MIGRATE, Project, site, started
@@ -30,7 +31,11 @@ CONFIG = "lab.staging.gunicorn_config"
 SERVE = "from lab.attacks import inside; inside.serve()"
 # As the site comes, but for the network's limit: everybody here has the same address.
 # And a busy machine is no outage.
-VARIABLES = {"LOGIN_LIMIT_ACCOUNT": "10", "REDIS_TIMEOUT_SECONDS": "5", "LOG_LEVEL": "INFO"}
+VARIABLES = {
+    "LOGIN_LIMIT_ACCOUNT": str(ACCOUNT_LIMIT),
+    "REDIS_TIMEOUT_SECONDS": "5",
+    "LOG_LEVEL": "INFO",
+}
 
 
 class Inside:

@@ -8,9 +8,9 @@ from threading import Barrier
 from lab.attacks.attack import Attack, Group, Outcome, verdicts
 from lab.attacks.logins.doors import WRONG, was_judged
 from lab.attacks.scene import Scene
+from lab.attacks.times import ACCOUNT_LIMIT as LIMIT
 
-LIMIT = 10  # as the site comes
-GUESSES = 30
+GUESSES = 20
 
 
 class GuessInParallel(Attack):

@@ -5,8 +5,7 @@ from __future__ import annotations
 from lab.attacks.attack import Attack, Group, Outcome, verdicts
 from lab.attacks.logins.doors import PAGES, WRONG, by_form, was_judged
 from lab.attacks.scene import Scene
-
-LIMIT = 10
+from lab.attacks.times import ACCOUNT_LIMIT as LIMIT
 
 
 class HopBetweenLogins(Attack):

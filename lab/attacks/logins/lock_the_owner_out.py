@@ -7,8 +7,7 @@ from lab.attacks.attack import Attack, Group, Outcome, verdicts
 from lab.attacks.held import source_of
 from lab.attacks.logins.doors import WRONG, was_judged
 from lab.attacks.scene import Scene
-
-LIMIT = 10
+from lab.attacks.times import ACCOUNT_LIMIT as LIMIT
 
 
 class LockTheOwnerOut(Attack):

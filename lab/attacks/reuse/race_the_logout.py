@@ -9,7 +9,7 @@ from lab.attacks.attack import Attack, Group, Outcome, verdicts
 from lab.attacks.scene import Scene
 from lab.attacks.stolen.stealing import NOTHING_TO_REFRESH, good
 
-TRIALS = 4
+TRIALS = 3
 
 
 class RaceTheLogout(Attack):

@@ -10,7 +10,7 @@ from lab.attacks.person import Person
 from lab.attacks.scene import Scene
 from lab.attacks.stolen.stealing import NOTHING_TO_REFRESH, good
 
-TRIALS = 6
+TRIALS = 3
 WRITERS = 3
 
 
