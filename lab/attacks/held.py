@@ -131,11 +131,18 @@ def source_of(function: Callable[..., Any], mark: str = "") -> Source:
 
 
 def held_by(evidence: Iterable[Exchange], strategy: Strategy) -> Source | None:
-    """The place that refused the attacker's last request that was refused; None: nobody knows."""
+    """The place that refused the attacker most often, the last one of these; None: nobody knows."""
     refused = [each for each in evidence if each.cause and each.who == "mallory"]
-    for exchange in reversed(refused):
-        for line in LINES:
-            fits = strategy.key in line.keys and re.search(line.paths, exchange.url)
-            if fits and re.search(line.cause, exchange.cause):
-                return source_of(line.function, line.mark)
+    found = [line for each in reversed(refused) if (line := _line_of(each, strategy))]
+    if not found:
+        return None
+    line = max(found, key=found.count)
+    return source_of(line.function, line.mark)
+
+
+def _line_of(exchange: Exchange, strategy: Strategy) -> Line | None:
+    for line in LINES:
+        fits = strategy.key in line.keys and re.search(line.paths, exchange.url)
+        if fits and re.search(line.cause, exchange.cause):
+            return line
     return None

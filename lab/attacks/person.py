@@ -129,8 +129,11 @@ class Person(FlowClient):
     def put_cookie(self, name: str, value: str) -> None:
         """Have the cookie of that name, given without its prefix, say this."""
         names = {c.name.removeprefix("__Host-"): c.name for c in self.http.cookies.jar}
-        host = self.http.base_url.host
-        self.http.cookies.set(names.get(name, f"__Host-{name}"), value, domain=host, path="/")
+        full, host = names.get(name, f"__Host-{name}"), self.http.base_url.host
+        self.http.cookies.set(full, value, domain=host, path="/")
+        for cookie in self.http.cookies.jar:
+            # Surprise: httpx would send one that is not `Secure` by itself, and then no other.
+            cookie.secure = True
 
     def present(self, token: str) -> None:
         """Hold this access token instead of the own one, where that was kept."""

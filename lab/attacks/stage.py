@@ -33,7 +33,7 @@ SERVE = "from lab.attacks import inside; inside.serve()"
 # And a busy machine is no outage.
 VARIABLES = {
     "LOGIN_LIMIT_ACCOUNT": str(ACCOUNT_LIMIT),
-    "REDIS_TIMEOUT_SECONDS": "5",
+    "REDIS_TIMEOUT_SECONDS": "3",
     "LOG_LEVEL": "INFO",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jwt_api.revocation import roles_now
 from lab.attacks.attack import Attack, Group, Outcome, verdicts
 from lab.attacks.held import source_of
 from lab.attacks.scene import Scene
@@ -35,8 +36,13 @@ class StallToLogOut(Attack):
         afterwards = ada.asks("And afterwards.")
         if meanwhile.status_code in (401, 403) or not good(afterwards):
             return scene.succeeds("A moment without the store was taken for a logout.")
+        if good(meanwhile):
+            return scene.stopped(
+                "Nothing that this strategy asks was away: it answered as on any day.",
+                held=source_of(scene.strategy.flow.authentication.authenticate),
+            )
         return scene.stopped(
             f"Meanwhile the answer was {meanwhile.status_code}, and the cookie was kept: not to "
             "know is something else than to know that nobody is there.",
-            held=source_of(store_errors.__exit__, "StoreUnavailable"),
+            held=source_of(roles_now if ada.access_token else store_errors.__exit__, "raise Store"),
         )
