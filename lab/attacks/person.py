@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from accounts.client import FlowClient
+from lab.staging.processes import StageError
 
 UNDER = "/lab/strategies/"
 # The same for everybody: a thief who copies a cookie copies the name of the browser as well.
@@ -37,6 +38,16 @@ class Recording(httpx.BaseTransport):
 
     def close(self) -> None:
         self.network.close()
+
+
+def must(answer: httpx.Response) -> httpx.Response:
+    """The answer, if it is a good one. Raises `StageError`: what a story takes for granted failed.
+
+    A password that was not changed must not pass for one whose change ended nothing.
+    """
+    if not answer.is_success:
+        raise StageError(f"{answer.request.url.path} answered {answer.status_code}: {answer.text}")
+    return answer
 
 
 class Person(FlowClient):
@@ -88,13 +99,16 @@ class Person(FlowClient):
         return f"{self.under}{self.flow}/{path}"
 
     def log_in(self, note: str = "", password: str = "") -> httpx.Response:
-        """Log in as herself, and hold the credential from then on."""
+        """Log in as herself, and hold the credential from then on.
+
+        Without a `password` by her own one, which has to work for the story to go on.
+        """
         self.token = None
         body = {"username": self.username, "password": password or self.password}
         note = note or f"{self.name.capitalize()} logs in."
         answer = self.call(note, "POST", "login/", body)
         self.csrf_token = None
-        return answer
+        return answer if password else must(answer)
 
     def asks(self, note: str) -> httpx.Response:
         """Ask who she is, which needs a good credential and nothing else."""

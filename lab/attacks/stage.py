@@ -34,6 +34,7 @@ SERVE = "from lab.attacks import inside; inside.serve()"
 VARIABLES = {
     "LOGIN_LIMIT_ACCOUNT": str(ACCOUNT_LIMIT),
     "REDIS_TIMEOUT_SECONDS": "3",
+    "DATABASE_TIMEOUT_SECONDS": "30",
     "LOG_LEVEL": "INFO",
 }
 

@@ -13,6 +13,8 @@ from typing import Any
 worker_class = "gthread"
 threads = 4
 backlog = 512
+# Longer than anybody waits between two requests: a connection that is closed just then fails one.
+keepalive = 75
 timeout = 120
 graceful_timeout = 3
 loglevel = "warning"

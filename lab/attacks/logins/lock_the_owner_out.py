@@ -32,7 +32,7 @@ class LockTheOwnerOut(Attack):
         for number in range(LIMIT + 1):
             answer = mallory.log_in("A guess.", f"{WRONG}{number}")
         burnt = not was_judged(answer)
-        back = ada.log_in("Ada logs in with her password, from her browser.")
+        back = ada.log_in("Ada logs in, from her browser.", ada.password)
         if not back.is_success:
             return scene.succeeds("Ada is locked out, by somebody who only knows her name.")
         assert burnt, "the attempts were not used up"

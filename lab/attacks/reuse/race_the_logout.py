@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 from lab.attacks.attack import Attack, Group, Outcome, verdicts
+from lab.attacks.person import must
 from lab.attacks.scene import Scene
 from lab.attacks.stolen.stealing import NOTHING_TO_REFRESH, good
 
@@ -40,7 +41,7 @@ class RaceTheLogout(Attack):
 
             def leave(start: Barrier = start) -> None:
                 start.wait()
-                ada.call("Ada logs out everywhere.", "POST", "logout-all/")
+                must(ada.call("Ada logs out everywhere.", "POST", "logout-all/"))
 
             with ThreadPoolExecutor(1) as threads:
                 leaving = threads.submit(leave)

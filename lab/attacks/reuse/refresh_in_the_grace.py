@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lab.attacks.attack import Attack, Group, Outcome, verdicts
+from lab.attacks.person import must
 from lab.attacks.scene import Scene
 from lab.attacks.stolen.stealing import NOTHING_TO_REFRESH, good
 
@@ -27,7 +28,7 @@ class RefreshInTheGrace(Attack):
         thief = scene.thief_of(ada)
         if not good(ada.refreshes("Ada's browser refreshes.")):
             return scene.does_not_apply(NOTHING_TO_REFRESH)
-        ada.leaves("Ada logs out at once.")
+        must(ada.leaves("Ada logs out at once."))
         again = good(thief.refreshes("Mallory sends the predecessor, within its grace."))
         if again or good(thief.refreshes("And once more.")):
             return scene.succeeds("The grace looked at the token, and not at the login's end.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lab.attacks.attack import Attack, Group, Outcome, verdicts
+from lab.attacks.person import must
 from lab.attacks.scene import Scene
 from lab.attacks.stolen.stealing import NOTHING_TO_REFRESH, good
 
@@ -28,7 +29,7 @@ class RefreshAfterLogout(Attack):
         if not good(ada.refreshes("Ada's browser refreshes.")):
             return scene.does_not_apply(NOTHING_TO_REFRESH)
         second = scene.thief_of(ada)
-        ada.leaves("Ada logs out.")
+        must(ada.leaves("Ada logs out."))
         new = good(second.refreshes("Mallory refreshes with the newer copy."))
         old = good(first.refreshes("Mallory refreshes with the older copy."))
         if new or old:

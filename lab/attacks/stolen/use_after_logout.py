@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lab.attacks.attack import Attack, Group, Outcome, verdicts
+from lab.attacks.person import must
 from lab.attacks.scene import Scene
 from lab.attacks.stolen.stealing import for_how_long, good
 
@@ -23,7 +24,7 @@ class UseAfterLogout(Attack):
         ada.log_in()
         thief = scene.thief_of(ada)
         thief.asks("The copy works as well as the original.")
-        ada.leaves("Ada logs out.")
+        must(ada.leaves("Ada logs out."))
         if good(thief.asks("Ada is out. Mallory asks once more.")):
             return scene.succeeds(
                 "Nobody looks up whether the login has ended: the signature is good, and that is "

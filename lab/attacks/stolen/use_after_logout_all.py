@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.attacks.person import Person
+from lab.attacks.person import Person, must
 from lab.attacks.scene import Scene
 from lab.attacks.stolen.ending import AfterTheEnd
 
@@ -19,4 +19,4 @@ class UseAfterLogoutAll(AfterTheEnd):
     def end(self, scene: Scene, ada: Person) -> None:
         other = scene.client("ada", ada.username)
         other.log_in("Ada logs in on another computer.")
-        other.call("Ada logs out everywhere.", "POST", "logout-all/")
+        must(other.call("Ada logs out everywhere.", "POST", "logout-all/"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.attacks.person import Person
+from lab.attacks.person import Person, must
 from lab.attacks.scene import Scene
 from lab.attacks.stolen.ending import AfterTheEnd
 
@@ -18,4 +18,4 @@ class UseAfterPasswordChange(AfterTheEnd):
 
     def end(self, scene: Scene, ada: Person) -> None:
         change = {"current_password": ada.password, "new_password": f"{ada.password}-and-more"}
-        ada.call("Ada changes her password.", "POST", "password/", change)
+        must(ada.call("Ada changes her password.", "POST", "password/", change))

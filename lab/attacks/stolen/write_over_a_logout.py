@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 from lab.attacks.attack import Attack, Group, Outcome, verdicts
-from lab.attacks.person import Person
+from lab.attacks.person import Person, must
 from lab.attacks.scene import Scene
 from lab.attacks.stolen.stealing import NOTHING_TO_REFRESH, good
 
@@ -56,7 +56,7 @@ def race(ada: Person, thieves: list[Person]) -> None:
 
     def leave() -> None:
         start.wait()
-        ada.leaves("Ada logs out.")
+        must(ada.leaves("Ada logs out."))
 
     with ThreadPoolExecutor(len(thieves) + 1) as threads:
         jobs = [threads.submit(write, thief) for thief in thieves]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lab.attacks.attack import Attack, Group, Outcome, verdicts
+from lab.attacks.person import must
 from lab.attacks.scene import Scene
 from lab.attacks.stolen.stealing import for_how_long, good
 from lab.attacks.times import STRICT
@@ -28,7 +29,7 @@ class EmptyRedis(Attack):
         ada = scene.person("ada")
         ada.log_in()
         thief = scene.thief_of(ada)
-        ada.leaves("Ada logs out.")
+        must(ada.leaves("Ada logs out."))
         with scene.stage.redis() as redis:
             redis.flushall()
         scene.note("mallory", "Redis is empty.")

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from jwt_api.store import _write_outstanding
-from lab.attacks.attack import Attack, Group, Outcome, verdicts
+from lab.attacks.attack import TOKENS, Attack, Group, Outcome, verdicts
 from lab.attacks.held import source_of
 from lab.attacks.person import Person
 from lab.attacks.scene import Scene
@@ -27,7 +26,7 @@ class ListTheKeys(Attack):
         "word of it as a credential, in each place where one could stand."
     )
     precondition = "Access to Redis, for reading: a backup, a MONITOR, a forgotten port."
-    expected = verdicts()
+    expected = verdicts(does_not_apply=("session-database", *TOKENS))
 
     def run(self, scene: Scene) -> Outcome:
         ada = scene.person("ada")
@@ -40,12 +39,14 @@ class ListTheKeys(Attack):
                 kind = redis.type(name)
                 value = redis.get(name) if kind == b"string" else redis.zrange(name, 0, -1)
                 found |= set(WORDS.findall(f"{name.decode()} {value!r}"))
+        if not found:
+            return scene.does_not_apply("Redis knows nothing of this login, not even a name.")
         scene.note("mallory", f"She finds {len(found)} words that could be something.")
         if try_all(scene, ada, found):
             return scene.succeeds("A word of the listing was a login.")
         return scene.stopped(
             "What stands there is digests and facts; the secret itself is kept nowhere.",
-            held=source_of(digest_of if ada.session_id else _write_outstanding),
+            held=source_of(digest_of),
         )
 
 

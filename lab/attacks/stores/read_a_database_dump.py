@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from jwt_api.store import _write_outstanding
-from lab.attacks.attack import Attack, Group, Outcome, verdicts
+from lab.attacks.attack import Attack, Group, Outcome, Source, verdicts
 from lab.attacks.held import source_of
+from lab.attacks.person import Person
 from lab.attacks.scene import Scene
 from lab.attacks.stores.list_the_keys import WORDS, try_all
 from sessions_api.records import digest_of
+
+
+def kept_as(ada: Person) -> Source | None:
+    """What the database is given in a credential's place; None: nothing, so that the check held."""
+    if ada.refresh_token:
+        return source_of(_write_outstanding, "NOT_STORED")
+    return source_of(digest_of) if ada.session_id else None
 
 
 class ReadADatabaseDump(Attack):
@@ -35,5 +43,5 @@ class ReadADatabaseDump(Attack):
             return scene.succeeds("A column held something that logs in.")
         return scene.stopped(
             "Rows know a login by a number or a digest; no text stands there that opens anything.",
-            held=source_of(digest_of if ada.session_id else _write_outstanding),
+            held=kept_as(ada),
         )
