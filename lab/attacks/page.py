@@ -37,7 +37,7 @@ class Row:
 def known() -> tuple[Report | None, str]:
     """What is known, and where from: this machine's last run over the committed one."""
     try:
-        committed = report.read(report.DOCS)
+        committed = report.read(report.committed())
     except NoReport:
         committed = None
     try:

@@ -16,7 +16,6 @@ from lab.attacks.attack import Exchange, Outcome, Source, Verdict
 from lab.attacks.matrix import Cell
 
 KIND = "authdemo attacks"  # tells our file from any other JSON
-DOCS = settings.BASE_DIR / "docs" / "attacks.json"
 
 
 class NoReport(Exception):
@@ -70,6 +69,11 @@ def merged(old: Report | None, new: Report) -> Report:
     run = {(cell.attack, cell.strategy) for cell in new.cells}
     kept = [cell for cell in old.cells if (cell.attack, cell.strategy) not in run]
     return Report(new.made, (*kept, *new.cells))
+
+
+def committed() -> Path:
+    """The report that came with the project."""
+    return Path(settings.BASE_DIR) / "docs" / "attacks.json"
 
 
 def path() -> Path:

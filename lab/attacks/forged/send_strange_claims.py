@@ -35,14 +35,13 @@ class SendStrangeClaims(Forgery):
 
 def strange(victim: str) -> Iterable[tuple[str, Any]]:
     """A claim, and what does not belong there."""
-    for value in ([victim], {"id": victim}, True, int(victim), "1 OR 1=1", "\x00", "9" * 30):
-        yield "sub", value
-    for value in ("soon", 10**30, True, [1], -1, 1.5):
-        yield "exp", value
-    for value in ([], {}, "x" * 3000, 7):
-        yield "jti", value
-    for value in ("admin", {"admin": True}, [["admin"]], ["admin' --"]):
-        yield "roles", value
-    yield "iat", "yesterday"
-    yield "epoch", "9"
-    yield "sid", None
+    table: dict[str, list[Any]] = {
+        "sub": [[victim], {"id": victim}, True, int(victim), "1 OR 1=1", "\x00", "9" * 30],
+        "exp": ["soon", 10**30, True, [1], -1, 1.5],
+        "jti": [[], {}, "x" * 3000, 7],
+        "roles": ["admin", {"admin": True}, [["admin"]], ["admin' --"]],
+        "iat": ["yesterday"],
+        "epoch": ["9"],
+        "sid": [None],
+    }
+    return ((name, value) for name, values in table.items() for value in values)
