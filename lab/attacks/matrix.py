@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -143,7 +143,8 @@ def _run_cell(
         if attack.alone:
             # Who is alone counts from nothing: what the one before did is not held against them.
             stage.redis().flushdb()
-        outcome = attack.run(Scene(stage, strategy))
+        with closing(Scene(stage, strategy)) as scene:
+            outcome = attack.run(scene)
     except Exception as error:
         raise StageError(f"{attack.key} on {strategy.key} broke off: {error!r}") from error
     tell(Cell(attack.key, strategy.key, outcome, time.monotonic() - began))

@@ -33,6 +33,7 @@ class Scene:
         self.base_url = stage.url
         self.ids: dict[str, int] = {}
         """The number of each person's account, by the name in the story."""
+        self.people: list[Person] = []
         self._told: list[tuple[Exchange, str]] = []
         self._telling = threading.Lock()
 
@@ -52,7 +53,7 @@ class Scene:
 
     def client(self, name: str, username: str = "") -> Person:
         """A client with an empty jar: another browser, or somebody without an account."""
-        return Person(
+        person = Person(
             self.base_url,
             self.strategy.key,
             name=name,
@@ -60,6 +61,8 @@ class Scene:
             password=self.stage.password,
             record=self._record,
         )
+        self.people.append(person)
+        return person
 
     def thief_of(self, victim: Person) -> Person:
         """Mallory with a copy of all that the victim's client holds at this moment."""
@@ -96,6 +99,11 @@ class Scene:
         """A step that is no request: what an admin does, or a thief with a dump."""
         with self._telling:
             self._told.append((Exchange(who, "", "", note, 0), ""))
+
+    def close(self) -> None:
+        """Everybody hangs up."""
+        for person in self.people:
+            person.http.close()
 
     def _explained(self, exchange: Exchange, request_id: str) -> Exchange:
         if not request_id or exchange.status < 400:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from io import StringIO
 from pathlib import Path
 
@@ -36,17 +37,6 @@ HANDFUL = (
 )
 
 
-class Watched(Scene):
-    """A scene that knows who took part."""
-
-    people: list[Person]
-
-    def client(self, name: str, username: str = "") -> Person:
-        person = super().client(name, username)
-        self.__dict__.setdefault("people", []).append(person)
-        return person
-
-
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     with staged(tmp_path_factory.mktemp("stage"), {}, workers=1) as running:
@@ -58,8 +48,9 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 def test_a_cell_comes_out_as_its_attack_says_and_shows_no_secret(
     stage: Stage, name: str, key: str
 ) -> None:
-    tried, scene = attack(name), Watched(stage, strategy(key))
-    outcome = tried.run(scene)
+    tried, scene = attack(name), Scene(stage, strategy(key))
+    with closing(scene):
+        outcome = tried.run(scene)
     assert outcome.verdict is tried.expected[key]
     assert outcome.verdict is not Verdict.STOPPED or outcome.held is not None
     text = repr(outcome)
@@ -83,7 +74,8 @@ def test_an_attack_on_a_weakened_server_is_noticed(tmp_path: Path) -> None:
     tried, key = attack("replay-after-rotation"), "jwt-expiry"
     assert tried.expected[key] is Verdict.STOPPED
     with staged(tmp_path, {"GRACE_SECONDS": "3600"}, workers=1) as weak:
-        outcome = tried.run(Scene(weak, strategy(key)))
+        with closing(Scene(weak, strategy(key))) as scene:
+            outcome = tried.run(scene)
     assert outcome.verdict is Verdict.SUCCEEDS
     (difference,) = differences([tried], [Cell(tried.key, key, outcome, 0)])
     assert str(difference) == (

@@ -73,9 +73,7 @@ def test_a_run_is_refused_for_what_is_no_cell_and_while_another_one_runs(
     assert wrong.status_code == 400
     with (folder / "run.lock").open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        busy = client.post(
-            "/lab/attacks/run/", ASKED
-        )
+        busy = client.post("/lab/attacks/run/", ASKED)
     assert busy.status_code == 409
     assert "Wait" in busy.json()["detail"]
     assert not (folder / "report.json").exists()
