@@ -54,7 +54,7 @@ def test_a_cell_comes_out_as_its_attack_says_and_shows_no_secret(
     assert outcome.verdict is tried.expected[key]
     assert outcome.verdict is not Verdict.STOPPED or outcome.held is not None
     text = repr(outcome)
-    assert "Mallory" in text or outcome.verdict is Verdict.DOES_NOT_APPLY
+    assert "mallory" in text or outcome.verdict is Verdict.DOES_NOT_APPLY
     for secret in secrets_of(scene.people):
         assert secret not in text
 
@@ -73,9 +73,11 @@ def test_an_attack_on_a_weakened_server_is_noticed(tmp_path: Path) -> None:
     """A grace of an hour takes every predecessor for a second tab."""
     tried, key = attack("replay-after-rotation"), "jwt-expiry"
     assert tried.expected[key] is Verdict.STOPPED
-    with staged(tmp_path, {"GRACE_SECONDS": "3600"}, workers=1) as weak:
-        with closing(Scene(weak, strategy(key))) as scene:
-            outcome = tried.run(scene)
+    with (
+        staged(tmp_path, {"GRACE_SECONDS": "3600"}, workers=1) as weak,
+        closing(Scene(weak, strategy(key))) as scene,
+    ):
+        outcome = tried.run(scene)
     assert outcome.verdict is Verdict.SUCCEEDS
     (difference,) = differences([tried], [Cell(tried.key, key, outcome, 0)])
     assert str(difference) == (

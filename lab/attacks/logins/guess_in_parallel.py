@@ -42,7 +42,7 @@ class GuessInParallel(Attack):
             judged = sum(threads.map(guess, range(GUESSES)))
         if judged > LIMIT:
             return scene.succeeds(f"{judged} of {GUESSES} guesses were looked at; {LIMIT} may be.")
-        guessers[0].log_in("One more.")
+        guessers[0].log_in("One more.", WRONG)
         return scene.stopped(
             f"{judged} of {GUESSES} were looked at. Each attempt is counted before its password is "
             "hashed, by an operation of Redis that cannot be overtaken."
