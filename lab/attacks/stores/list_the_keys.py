@@ -59,7 +59,8 @@ def try_all(scene: Scene, ada: Person, words: set[str]) -> bool:
         tried = json.dumps(word)[1:13]
         for name in ("sessionid", "sql-sessionid", "access", "refresh"):
             if ada.cookie(name):
-                mallory.put_cookie(name, f"{user_id}.{word}" if "session" in name else word)
+                is_whole = "session" not in name or word.startswith(f"{user_id}.")
+                mallory.put_cookie(name, word if is_whole else f"{user_id}.{word}")
         mallory.token = word if ada.token else None
         if mallory.asks(f"She tries {tried}… as ada's credential.").is_success:
             return True
