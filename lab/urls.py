@@ -39,6 +39,7 @@ urlpatterns = [
     path("audit/", AuditPage.as_view(), name="audit"),
     path("audit/state/", AuditState.as_view(), name="audit-state"),
     path("decide/", DecidePage.as_view(), name="decide"),
+    path("attacks/", include("lab.attacks.urls")),
     path("mailbox/", MailboxPage.as_view(), name="mailbox"),
     path("code/", CodePage.as_view(), name="code"),
 ]

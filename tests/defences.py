@@ -1266,6 +1266,27 @@ DEFENCES = (
         "tests/lab/test_report.py -k markup",
     ),
     Defence(
+        "attacks: what is shown of a request has no whole secret in it",
+        "lab/attacks/evidence.py",
+        '    short = OPAQUE.sub(lambda found: f"{found[0][:LEFT_OF_IT]}…", text)',
+        "    short = text",
+        "tests/lab/test_attacks.py -k shortened",
+    ),
+    Defence(
+        "attacks: a page starts what is in the catalogue, and nothing that a visitor wrote",
+        "lab/attacks/page.py",
+        "if not any(each.key == attack and strategy in each.expected for each in ATTACKS):",
+        "if False:",
+        "tests/lab/test_attacks_page.py -k refused",
+    ),
+    Defence(
+        "attacks: a page starts one at a time",
+        "lab/attacks/page.py",
+        "        if not running.start(attack, strategy):",
+        "        if running.start(attack, strategy) and False:",
+        "tests/lab/test_attacks_page.py -k refused",
+    ),
+    Defence(
         "an access token in a cookie is CSRF-checked",
         "lab/strategies/jwt_in_cookie.py",
         "            enforce_csrf(request._request)",

@@ -186,9 +186,10 @@ def test_no_script_keeps_anything_where_it_could_be_read_tomorrow() -> None:  # 
     }
 
     assert len(scripts) >= 7
-    # The colour of the pages: a cookie that no server reads.
-    assert found == {"accounts/static/accounts/theme.js": {"document.cookie"}}
-    written = re.findall(r"document\.cookie = .(\w+)=", (ROOT / next(iter(found))).read_text())
+    # The colour of the pages, a cookie that no server reads; and what a learner guessed.
+    theme = "accounts/static/accounts/theme.js"
+    assert found == {theme: {"document.cookie"}, "lab/static/lab/attacks.js": {"sessionStorage"}}
+    written = re.findall(r"document\.cookie = .(\w+)=", (ROOT / theme).read_text())
     assert set(written) == {"theme"}
 
 

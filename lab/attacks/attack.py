@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar
@@ -17,6 +18,21 @@ class Verdict(StrEnum):
     SUCCEEDS = "succeeds"
     STOPPED = "stopped"
     DOES_NOT_APPLY = "does not apply"
+
+
+# Keys of strategies, by what their clients hold.
+SESSIONS = ("session-database", "session-redis", "session-push")
+TOKENS = ("jwt-naive", "jwt-expiry", "jwt-lookup", "jwt-push", "jwt-cookie")
+REFRESHED = TOKENS[1:]
+
+
+def verdicts(
+    *, succeeds: Collection[str] = (), does_not_apply: Collection[str] = ()
+) -> dict[str, Verdict]:
+    """What is expected of each strategy: those that are not named stop the attack."""
+    expected = dict.fromkeys((*SESSIONS, *TOKENS), Verdict.STOPPED)
+    expected |= dict.fromkeys(succeeds, Verdict.SUCCEEDS)
+    return expected | dict.fromkeys(does_not_apply, Verdict.DOES_NOT_APPLY)
 
 
 class Group(StrEnum):
@@ -35,7 +51,8 @@ class Exchange:
     """One request that was really sent, and its answer. Secrets in it are shortened, never whole.
 
     `who` sent it: "ada", "grace", or "mallory", who attacks. `note` says what it was for, in one
-    sentence. `status` is 0 where no answer came.
+    sentence. `status` is 0 where no answer came. `cause` is why the server refused it, by its own
+    log: the precise word that no client is told.
     """
 
     who: str
@@ -47,6 +64,7 @@ class Exchange:
     request_body: str = ""
     response_headers: tuple[tuple[str, str], ...] = ()
     response_body: str = ""
+    cause: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,6 +105,10 @@ class Attack(ABC):
     precondition: ClassVar[str]
     expected: ClassVar[dict[str, Verdict]]
     needs_browser: ClassVar[bool] = False
+    environment: ClassVar[Mapping[str, str]] = {}
+    """Settings of the server that it needs, such as a short lifetime, by their variables."""
+    alone: ClassVar[bool] = False
+    """Whether it disturbs everybody, as who stalls Redis does: then it runs with nobody beside."""
 
     @abstractmethod
     def run(self, scene: Scene) -> Outcome:

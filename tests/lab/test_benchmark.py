@@ -16,12 +16,12 @@ import pytest
 import redis
 from django.core.management import CommandError, call_command
 
-from lab.benchmark.run import servers
 from lab.benchmark.run.measuring import crossover
 from lab.benchmark.run.measuring.request import is_whole
 from lab.benchmark.run.plan import Readings
-from lab.benchmark.run.processes import BenchmarkError
 from lab.benchmark.run.wrk import read
+from lab.staging import redis_server
+from lab.staging.processes import StageError
 from tests.outages import simulated_redis
 
 pytestmark = pytest.mark.once
@@ -123,16 +123,16 @@ def test_a_redis_with_keys_of_others_is_refused_and_stays_as_it_is(settings: Any
     url = settings.CACHES["auth"]["LOCATION"]
     with redis.Redis.from_url(url) as client:
         client.set("somebody:else", "1")
-        with pytest.raises(BenchmarkError, match="keys that are not the benchmark's"):
-            servers.refuse_unfit(url)
+        with pytest.raises(StageError, match="keys that are not the benchmark's"):
+            redis_server.refuse_unfit(url)
         assert client.get("somebody:else") == b"1"
 
 
 def test_a_redis_that_does_not_answer_is_named() -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
-        with pytest.raises(BenchmarkError, match="No Redis answers at redis://127"):
-            servers.refuse_unfit(f"redis://127.0.0.1:{nobody.getsockname()[1]}/0")
+        with pytest.raises(StageError, match="No Redis answers at redis://127"):
+            redis_server.refuse_unfit(f"redis://127.0.0.1:{nobody.getsockname()[1]}/0")
 
 
 def test_refused_requests_are_no_figure() -> None:
@@ -141,7 +141,7 @@ def test_refused_requests_are_no_figure() -> None:
         '"latency_p50": 4.6, "latency_p95": 22.8, "latency_p99": 30.7}\n'
     )
 
-    with pytest.raises(BenchmarkError, match="1 of 180 requests were refused"):
+    with pytest.raises(StageError, match="1 of 180 requests were refused"):
         read(said, "http://127.0.0.1/")
 
 
@@ -173,7 +173,7 @@ def test_the_wire_stands_before_any_redis(url: str, target: str, through: str) -
 
 
 def test_the_crossover_is_not_measured_over_tls() -> None:
-    with pytest.raises(BenchmarkError, match="TLS"):
+    with pytest.raises(StageError, match="TLS"):
         crossover.around("rediss://cache:6380/0")
 
 

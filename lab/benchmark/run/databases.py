@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode
 from django.conf import settings
 from django.db import DatabaseError, connections
 
-from lab.benchmark.run.processes import BenchmarkError
+from lab.staging.processes import StageError
 
 
 @contextmanager
@@ -35,13 +35,13 @@ def private_databases(folder: Path, names: list[str]) -> Iterator[dict[str, str]
 
 
 def execute(*statements: str) -> None:
-    """Raises `BenchmarkError` if this user may not, or nobody answers."""
+    """Raises `StageError` if this user may not, or nobody answers."""
     try:
         with connections["default"]._nodb_cursor() as cursor:
             for statement in statements:
                 cursor.execute(statement)
     except DatabaseError as error:
-        raise BenchmarkError(
+        raise StageError(
             f"The benchmark makes databases of its own beside that of DATABASE_URL: {error}"
         ) from error
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from lab.benchmark.run.processes import BenchmarkError, finish
+from lab.staging.processes import StageError, finish
 
 REQUIREMENTS = Path(__file__).parent.parent / "requirements.txt"
 NAMES = ("django-rest-knox", "django-allauth", "dj-rest-auth")
@@ -40,8 +40,8 @@ def make(folder: Path, python: Path) -> None:
     try:
         finish({}, sys.executable, "-m", "venv", "--clear", folder)
         finish({}, python, "-m", "pip", "install", *options, "-r", REQUIREMENTS)
-    except BenchmarkError as error:
-        raise BenchmarkError(
+    except StageError as error:
+        raise StageError(
             f"The peers could not be installed: {error} Without them: --subjects session-redis "
             "jwt-expiry."
         ) from error

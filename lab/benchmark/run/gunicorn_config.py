@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import threading
 import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
+
+from lab.staging.gunicorn_config import *  # noqa: F403  # gunicorn reads names of this module
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -22,26 +22,8 @@ PATH = "/benchmark/worker"
 # What frames a transaction is not counted: the same statements are framed differently by databases.
 FRAMES = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE")
 
-worker_class = "gthread"
-threads = 4
-backlog = 512
 # Longer than any measurement: the benchmark keeps a connection to each worker.
 keepalive = 3600
-timeout = 120
-graceful_timeout = 3
-loglevel = "warning"
-control_socket_disable = True
-
-
-def when_ready(server: Any) -> None:
-    """In the master: end with the benchmark, also where it was killed and could end nobody."""
-    threading.Thread(target=end_with_input, daemon=True).start()
-
-
-def end_with_input() -> None:
-    while os.read(0, 1024):
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def post_worker_init(worker: Any) -> None:

@@ -17,7 +17,7 @@ import jwt
 from accounts.client import FlowClient, Refused
 from accounts.management.commands.make_demo_users import demo_password
 from lab.benchmark.run.gunicorn_config import PATH
-from lab.benchmark.run.processes import BenchmarkError
+from lab.staging.processes import StageError
 
 USERNAME = "ada"
 PASSWORD = demo_password(USERNAME)
@@ -102,7 +102,7 @@ class Login(ABC):
     ) -> dict[str, Any]:
         answer = self.http.post(f"{self.prefix}{path}", json=body, headers=headers)
         if not answer.is_success:
-            raise BenchmarkError(f"{answer.url} answered {answer.status_code}: {answer.text[:200]}")
+            raise StageError(f"{answer.url} answered {answer.status_code}: {answer.text[:200]}")
         content: dict[str, Any] = answer.json() if answer.content else {}
         return content
 
@@ -228,7 +228,7 @@ class AllauthSession(Login):
         answer = self.http.delete(f"{self.prefix}auth/session", headers=self.presented())
         # Its way to say that one is logged out now.
         if answer.status_code != httpx.codes.UNAUTHORIZED:
-            raise BenchmarkError(f"{answer.url} answered {answer.status_code}: {answer.text[:200]}")
+            raise StageError(f"{answer.url} answered {answer.status_code}: {answer.text[:200]}")
 
     def presented(self) -> dict[str, str]:
         return {"X-Session-Token": self.key}

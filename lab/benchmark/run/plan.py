@@ -10,9 +10,10 @@ from pathlib import Path
 
 from lab.benchmark.rows import Row
 from lab.benchmark.run.logins import Login
-from lab.benchmark.run.servers import Project, Server
+from lab.benchmark.run.servers import Server
 from lab.benchmark.run.subjects import Subject
 from lab.benchmark.run.wrk import Driver
+from lab.staging.site import Project
 
 MARGIN_SECONDS = 60  # longer than any step drives with one login
 

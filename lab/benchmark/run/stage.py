@@ -16,8 +16,9 @@ from django.conf import settings
 from lab.benchmark.run import environment, facts, servers, wrk
 from lab.benchmark.run.databases import described, private_databases
 from lab.benchmark.run.plan import Bench, Counts
-from lab.benchmark.run.servers import Project
 from lab.benchmark.run.subjects import SITE, Subject
+from lab.staging.redis_server import private_redis, refuse_unfit
+from lab.staging.site import Project, site
 
 
 @dataclass(frozen=True)
@@ -85,10 +86,10 @@ def staged(
 def redis_of(choice: Choice, folder: Path) -> Iterator[str]:
     """A private one, or the one that was named: empty before, and empty again after it."""
     if not choice.redis_url:
-        with servers.private_redis(folder) as url:
+        with private_redis(folder) as url:
             yield url
         return
-    servers.refuse_unfit(choice.redis_url)
+    refuse_unfit(choice.redis_url)
     try:
         yield choice.redis_url
     finally:
@@ -98,5 +99,5 @@ def redis_of(choice: Choice, folder: Path) -> Iterator[str]:
 
 def project(name: str, folder: Path, redis_url: str, database_url: str, python: Path) -> Project:
     if name == SITE:
-        return servers.site(folder, redis_url, database_url)
+        return site(folder, redis_url, database_url)
     return servers.peers(name, folder, redis_url, database_url, python)

@@ -8,7 +8,7 @@ from functools import partial
 
 from lab.benchmark.run import logins
 from lab.benchmark.run.logins import Login
-from lab.benchmark.run.processes import BenchmarkError
+from lab.staging.processes import StageError
 from lab.strategies import STRATEGIES
 
 # The servers: this project; the peers as their documentation sets them up; and once more, with
@@ -69,9 +69,9 @@ def every() -> tuple[Subject, ...]:
 
 
 def chosen(names: Sequence[str]) -> tuple[Subject, ...]:
-    """Those of these names, or all of them; raises `BenchmarkError` for a name that nobody has."""
+    """Those of these names, or all of them; raises `StageError` for a name that nobody has."""
     known = {subject.key: subject for subject in every()}
     unknown = [name for name in names if name not in known]
     if unknown:
-        raise BenchmarkError(f"There is no subject {unknown[0]!r}. There are: {', '.join(known)}.")
+        raise StageError(f"There is no subject {unknown[0]!r}. There are: {', '.join(known)}.")
     return tuple(known[name] for name in known if not names or name in names)

@@ -11,7 +11,7 @@ from http.client import HTTPConnection
 from typing import Any
 
 from lab.benchmark.run.gunicorn_config import PATH
-from lab.benchmark.run.processes import BenchmarkError
+from lab.staging.processes import StageError
 
 AT_ONCE = 16
 MOST_ATTEMPTS = 100
@@ -52,4 +52,4 @@ def one_for_each(address: str, workers: int) -> list[Worker]:
                 candidate.close()
         if len(found) == workers:
             return list(found.values())
-    raise BenchmarkError(f"Of {workers} worker processes only {len(found)} could be reached.")
+    raise StageError(f"Of {workers} worker processes only {len(found)} could be reached.")

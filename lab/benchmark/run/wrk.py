@@ -20,8 +20,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.benchmark.run.processes import BenchmarkError
-from lab.benchmark.run.processes import command as command_with
+from lab.staging.processes import StageError
+from lab.staging.processes import command as command_with
 
 SCRIPT = Path(__file__).with_name("wrk.lua")
 PACKAGES = ("wrk", "libluajit-5.1-2", "libluajit-5.1-common")
@@ -63,7 +63,7 @@ class Driver:
     def drive(self, url: str, headers: Mapping[str, str], *, clients: int, seconds: float) -> Load:
         """Keep so many clients asking, each as soon as it is answered, on connections of their own.
 
-        Raises `BenchmarkError` if anything but an answer below 400 came back: a refusal is quick,
+        Raises `StageError` if anything but an answer below 400 came back: a refusal is quick,
         and its speed is nobody's.
         """
         options = (
@@ -80,7 +80,7 @@ class Driver:
             # Nothing at all: it was interrupted before it had begun to listen for that.
             if said and (load := read(said, url)).requests:
                 return load
-        raise BenchmarkError(f"{url} did not answer within {16 * seconds:.0f} s.")
+        raise StageError(f"{url} did not answer within {16 * seconds:.0f} s.")
 
     def run(self, seconds: float, *options: str) -> str:
         # wrk counts whole seconds; an interrupt ends it before, with all that it has to say.
@@ -95,7 +95,7 @@ class Driver:
                 process.send_signal(signal.SIGINT)
                 said, _ = process.communicate(timeout=30)
             except subprocess.TimeoutExpired as error:
-                raise BenchmarkError("wrk did not end when it was asked to.") from error
+                raise StageError("wrk did not end when it was asked to.") from error
             finally:
                 process.kill()
         return said.decode()
@@ -106,9 +106,9 @@ def read(said: str, url: str) -> Load:
     try:
         told = json.loads(said.splitlines()[-1])
     except (IndexError, ValueError) as error:
-        raise BenchmarkError(f"wrk could not ask {url}: {said.strip()}") from error
+        raise StageError(f"wrk could not ask {url}: {said.strip()}") from error
     if wrong := told.pop("errors"):
-        raise BenchmarkError(
+        raise StageError(
             f"{url}: {wrong} of {told['requests']} requests were refused or not answered."
         )
     return Load(**told)
@@ -129,7 +129,7 @@ def find(folder: Path) -> Driver:
 def fetch(folder: Path) -> None:
     """Debian's own packages, checked by apt as always, and unpacked instead of installed."""
     if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
-        raise BenchmarkError(MISSING)
+        raise StageError(MISSING)
     draft = folder.with_suffix(".draft")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
@@ -140,6 +140,6 @@ def fetch(folder: Path) -> None:
         for package in draft.glob("*.deb"):
             subprocess.run(["dpkg-deb", "-x", package, draft], check=True, capture_output=True)
     except subprocess.CalledProcessError as error:
-        raise BenchmarkError(MISSING) from error
+        raise StageError(MISSING) from error
     shutil.rmtree(folder, ignore_errors=True)
     draft.rename(folder)

@@ -23,9 +23,9 @@ from lab.benchmark.documents import Interrupted, write_docs
 from lab.benchmark.report import NoReport, Report
 from lab.benchmark.run.measuring import MEASURES, ON_REQUEST
 from lab.benchmark.run.plan import FULL, QUICK, Bench, Step
-from lab.benchmark.run.processes import BenchmarkError
 from lab.benchmark.run.stage import Choice, staged
 from lab.benchmark.run.subjects import chosen, every
+from lab.staging.processes import StageError
 
 EVERY_MEASURE = MEASURES | ON_REQUEST
 
@@ -78,14 +78,14 @@ class Command(BaseCommand):
                 measures = [measure for measure in EVERY_MEASURE if measure in only]
                 found = self.run(choice, measures, Path(folder), options["out"])
             self.judge(found, old, **options)
-        except (BenchmarkError, NoReport, Interrupted) as error:
+        except (StageError, NoReport, Interrupted) as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt as stop:
             raise CommandError("Interrupted.", returncode=130) from stop
 
     def choose(self, options: dict[str, Any]) -> Choice:
         if options["workers"] < 1:
-            raise BenchmarkError(f"--workers is 1 or more, not {options['workers']}.")
+            raise StageError(f"--workers is 1 or more, not {options['workers']}.")
         return Choice(
             subjects=chosen(options["subjects"]),
             counts=QUICK if options["quick"] else FULL,
@@ -101,7 +101,7 @@ class Command(BaseCommand):
         if docs:
             write_docs(found, settings.BASE_DIR / "docs", settings.BASE_DIR / "README.md")
         if check and not targets.check(found.rows, self.console):
-            raise BenchmarkError("A target that is counted was missed, or was not measured.")
+            raise StageError("A target that is counted was missed, or was not measured.")
 
     def run(self, choice: Choice, measures: list[str], folder: Path, out: Path) -> Report:
         """Measure and report. What was measured until an interruption is reported too."""

@@ -19,9 +19,9 @@ import redis
 
 from lab.benchmark.run.measuring.speed import drive, warm_up
 from lab.benchmark.run.plan import Bench, Step, interleaved
-from lab.benchmark.run.processes import BenchmarkError, running
 from lab.benchmark.run.servers import Server, serving
 from lab.benchmark.run.subjects import Subject
+from lab.staging.processes import StageError, running
 
 PINGS = 100
 START_SECONDS = 3
@@ -82,7 +82,7 @@ class FarServers:
         assert self.wire.stdout is not None
         said = self.wire.stdout.readline().strip()
         if not said:
-            raise BenchmarkError("The wire to Redis could not be started.")
+            raise StageError("The wire to Redis could not be started.")
         return said
 
     def move(self, distance: float) -> None:
@@ -127,7 +127,7 @@ def around(url: str) -> tuple[str, Callable[[int], str]]:
         database = parse_qs(parts.query).get("db", ["0"])[0]
         return parts.path, lambda port: f"redis://127.0.0.1:{port}/{database}"
     if parts.scheme != "redis":
-        raise BenchmarkError("The crossover cannot be measured over TLS: --only something else.")
+        raise StageError("The crossover cannot be measured over TLS: --only something else.")
     login = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
     target = f"{parts.hostname}:{parts.port or 6379}"
     return target, lambda port: urlunsplit(parts._replace(netloc=f"{login}127.0.0.1:{port}"))

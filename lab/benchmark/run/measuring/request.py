@@ -16,9 +16,9 @@ import redis
 from lab.benchmark.run.gunicorn_config import PATH
 from lab.benchmark.run.logins import Login, NotOffered
 from lab.benchmark.run.plan import Bench, Step
-from lab.benchmark.run.processes import BenchmarkError
 from lab.benchmark.run.subjects import Subject
 from lab.benchmark.run.workers import Worker
+from lab.staging.processes import StageError
 
 REQUESTS = 10
 # What a connection says of itself, and what counting takes.
@@ -93,7 +93,7 @@ def ask(worker: Worker, path: str, headers: Mapping[str, str]) -> None:
     for _ in range(REQUESTS):
         status, body = worker.get(path, headers)
         if status != 200:
-            raise BenchmarkError(f"{path} answered {status}: {body[:200]!r}")
+            raise StageError(f"{path} answered {status}: {body[:200]!r}")
 
 
 def commands_so_far(client: redis.Redis) -> int:

@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 from lab.benchmark.rows import SECONDS_UNTIL_EXP
 from lab.benchmark.run.plan import Bench, Step, interleaved
-from lab.benchmark.run.processes import BenchmarkError
 from lab.benchmark.run.subjects import Subject
 from lab.benchmark.run.workers import Worker
+from lab.staging.processes import StageError
 
 PAUSE_SECONDS = 0.001
 
@@ -46,7 +46,7 @@ def measure(bench: Bench, subject: Subject) -> None:
     for worker in workers:
         status, body = worker.get(subject.whoami, headers)
         if status != 200:
-            raise BenchmarkError(f"{subject.key}: a worker answered {status}: {body[:200]!r}")
+            raise StageError(f"{subject.key}: a worker answered {status}: {body[:200]!r}")
     login.prepare()
     watch = partial(
         watched, path=subject.whoami, headers=headers, seconds=bench.counts.watched_seconds
@@ -68,7 +68,7 @@ def watched(worker: Worker, path: str, headers: Mapping[str, str], seconds: floa
         if status in (401, 403):  # Django's own sessions have no challenge, and answer 403
             return Seen(accepted, time.perf_counter() - began)
         if status != 200:
-            raise BenchmarkError(f"{path} answered {status} after {elapsed:.3f} s: {body[:200]!r}")
+            raise StageError(f"{path} answered {status} after {elapsed:.3f} s: {body[:200]!r}")
         accepted += 1
         time.sleep(PAUSE_SECONDS)
     return Seen(accepted, None)
@@ -84,7 +84,7 @@ def record(bench: Bench, subject: Subject, seen: list[Seen], until_exp: float | 
         add(unit=SECONDS_UNTIL_EXP, value=until_exp)
     else:
         still = f"{len(seen) - len(refusals)} of {len(seen)} workers"
-        raise BenchmarkError(
+        raise StageError(
             f"{subject.key} was revoked, and {still} still accepted it after "
             f"{bench.counts.watched_seconds} s."
         )

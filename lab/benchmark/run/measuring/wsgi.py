@@ -19,9 +19,9 @@ from django.conf import settings
 from lab.benchmark.run import environment
 from lab.benchmark.run.measuring.request import REQUESTS
 from lab.benchmark.run.plan import Bench, Step, interleaved
-from lab.benchmark.run.processes import BenchmarkError, last_line, running
 from lab.benchmark.run.servers import START_SECONDS
 from lab.benchmark.run.subjects import SITE, Subject
+from lab.staging.processes import StageError, last_line, running
 
 APPLICATION = "authdemo.wsgi:application"
 SUBJECTS = ("jwt-expiry", "session-redis")
@@ -110,7 +110,7 @@ class Servers:
                 return url
             except httpx.HTTPError:
                 time.sleep(0.05)
-        raise BenchmarkError(f"{name} did not start: {last_line(log.read_text())}")
+        raise StageError(f"{name} did not start: {last_line(log.read_text())}")
 
     def measure(self, server: str, subject: Subject, clients: int) -> None:
         bench, headers = self.bench, self.bench.login(subject).headers

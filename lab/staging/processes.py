@@ -1,4 +1,4 @@
-"""How is a program started that must not outlive the benchmark? In a session of its own."""
+"""How is a program started that must not outlive its starter? In a session of its own."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from django.conf import settings
 STOP_SECONDS = 5
 
 
-class BenchmarkError(Exception):
-    """Raised when nothing can be measured; the message is for the reader."""
+class StageError(Exception):
+    """Raised when a stage cannot be set up, or used; the message is for the reader."""
 
 
 def command(environment: Mapping[str, str], *arguments: str | Path) -> list[str]:
@@ -29,7 +29,7 @@ def command(environment: Mapping[str, str], *arguments: str | Path) -> list[str]
 
 
 def finish(environment: Mapping[str, str], *arguments: str | Path) -> str:
-    """Run a program to its end and return what it said; raises `BenchmarkError` with its last line.
+    """Run a program to its end and return what it said; raises `StageError` with its last line.
 
     A Ctrl-C of the terminal does not reach it: we end it, and it has nothing to say about it.
     """
@@ -46,7 +46,7 @@ def finish(environment: Mapping[str, str], *arguments: str | Path) -> str:
         finally:
             stop(process)
     if process.returncode:
-        raise BenchmarkError(f"{Path(arguments[0]).name} failed: {last_line(errors or said)}")
+        raise StageError(f"{Path(arguments[0]).name} failed: {last_line(errors or said)}")
     return said
 
 

@@ -1,0 +1,98 @@
+"""What do the docs say of the attacks? What this makes of a report, and nothing by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from lab.attacks.attack import Attack, Exchange, Group, Outcome, Verdict
+from lab.attacks.matrix import Cell, differences
+from lab.attacks.report import Report, counts, encode
+from lab.benchmark.documents import line_of, text
+
+COMMAND = "python manage.py attack --all --docs"
+PAGE_NAME, REPORT_NAME = "attacks.md", "attacks.json"
+SIGNS = {Verdict.SUCCEEDS: "✗", Verdict.STOPPED: "✓", Verdict.DOES_NOT_APPLY: "·"}
+# The first steps and the last ones: what is between them, in a race, is the same again.
+FIRST, LAST = 3, 4
+
+
+class NotForTheDocs(Exception):
+    """The docs show whole matrices that came out as expected."""
+
+
+def write_docs(report: Report, attacks: Sequence[Attack], folder: Path) -> None:
+    """Make page and report in `folder`. Raises `NotForTheDocs`."""
+    wanted = {(attack.key, key) for attack in attacks for key in attack.expected}
+    if wanted - {(cell.attack, cell.strategy) for cell in report.cells}:
+        raise NotForTheDocs("The docs show the whole matrix: --all, and every strategy.")
+    if found := differences(attacks, report.cells):
+        raise NotForTheDocs(f"The docs show what is expected, and not: {found[0]}.")
+    short = replace(report, cells=tuple(map(_short, report.cells)))
+    (folder / REPORT_NAME).write_text(encode(short), encoding="utf-8")
+    (folder / PAGE_NAME).write_text(page(report, attacks), encoding="utf-8")
+
+
+def _short(cell: Cell) -> Cell:
+    steps = cell.outcome.evidence
+    if len(steps) > FIRST + LAST:
+        left_out = Exchange("", "", "", f"({len(steps) - FIRST - LAST} more like these)", 0)
+        steps = (*steps[:FIRST], left_out, *steps[-LAST:])
+    return replace(cell, seconds=0.0, outcome=replace(cell.outcome, evidence=steps))
+
+
+def page(report: Report, attacks: Sequence[Attack]) -> str:
+    """The matrix, and the lessons under it, as Markdown."""
+    keys = list(dict.fromkeys(cell.strategy for cell in report.cells))
+    parts = [
+        "# Attacks",
+        f"Made by `{COMMAND}` on {report.made} from real requests to a private site; "
+        f"[`{REPORT_NAME}`]({REPORT_NAME}) holds them. Do not edit it. "
+        "CI runs all of them, and fails when one comes out otherwise.",
+        "✓ stopped, ✗ succeeds, · does not apply",
+        "## The matrix",
+    ]
+    for group in Group:
+        chosen = [attack for attack in attacks if attack.group is group]
+        if chosen:
+            parts += [f"### {group.value.capitalize()}", _table(report, chosen, keys)]
+    parts += ["## Counted", _counted(report), "## What each one teaches"]
+    for attack in attacks:
+        parts += _lessons(report, attack)
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(report: Report, attacks: Sequence[Attack], keys: Sequence[str]) -> str:
+    lines = [line_of(["attack", *keys]), f"|---|{':-:|' * len(keys)}"]
+    for attack in attacks:
+        cells = (report.cell(attack.key, key) for key in keys)
+        words = [
+            f"{SIGNS[c.outcome.verdict]} {c.outcome.verdict.value}" if c else "" for c in cells
+        ]
+        lines.append(line_of([f"{attack.title} ({', '.join(attack.catalogue)})", *words]))
+    return "\n".join(lines)
+
+
+def _words(verdict: Verdict) -> str:
+    return f"{SIGNS[verdict]} {verdict.value}"
+
+
+def _counted(report: Report) -> str:
+    lines = [line_of(["strategy", "stopped", "of those that apply"]), "|---|--:|--:|"]
+    lines += [line_of([c.strategy, str(c.stopped), str(c.applied)]) for c in counts(report.cells)]
+    return "\n".join(lines)
+
+
+def _lessons(report: Report, attack: Attack) -> list[str]:
+    found: dict[str, tuple[Outcome, list[str]]] = {}
+    for cell in report.cells:
+        if cell.attack == attack.key:
+            said = f"{cell.outcome.verdict.value}: {cell.outcome.lesson}"
+            found.setdefault(said, (cell.outcome, []))[1].append(cell.strategy)
+    lines = []
+    for outcome, keys in found.values():
+        held = f" Held by `{outcome.held.path}`, `{outcome.held.name}`." if outcome.held else ""
+        sign = f"{SIGNS[outcome.verdict]} **{outcome.verdict.value}** ({', '.join(keys)})"
+        lines.append(f"- {sign}: {text(outcome.lesson)}{held}")
+    return [f"### {attack.title}", text(attack.story), "\n".join(lines)]

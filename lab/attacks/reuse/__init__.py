@@ -1,0 +1,1 @@
+"""What does a refresh token give to two who hold it? Replays, and races."""

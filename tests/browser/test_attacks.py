@@ -1,0 +1,52 @@
+"""Can a person guess, open a cell, read what happened, and filter the matrix of attacks?"""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.test_accessibility import complaints
+
+pytestmark = pytest.mark.browser
+
+
+def test_guess_open_filter_and_forget(page: Page, site: str) -> None:
+    page.goto(f"{site}/lab/attacks/")
+    after_logout = "Use a copy after its owner logged out"
+    cell = page.get_by_role("button", name=f"{after_logout}, jwt-expiry:")
+    expect(cell).to_have_text("?")
+
+    cell.press("Enter")
+    here = page.get_by_role("dialog")
+    expect(here).to_contain_text("Ada logs out.")
+    here.get_by_role("button", name="stopped").click()
+    expect(here).to_contain_text("It succeeds.")
+    expect(here).to_contain_text("You had expected: stopped.")
+    here.locator("summary").last.click()
+    expect(here.locator("pre").last).to_contain_text("200")
+    assert complaints(page) == []
+    page.keyboard.press("Escape")
+    expect(cell).to_have_text("✗ succeeds")
+    expect(cell).to_be_focused()
+    expect(page.get_by_role("status").first).to_have_text("0 of 1 guesses were right.")
+
+    sessions = page.get_by_role("button", name=f"{after_logout}, session-redis:")
+    sessions.click()
+    here.get_by_role("button", name="stopped").click()
+    expect(here).to_contain_text("You were right.")
+    expect(here).to_contain_text("sessions_api/store.py:")
+    here.get_by_role("button", name="Close").click()
+
+    page.reload()
+    expect(cell).to_have_text("✗ succeeds")
+    expect(page.get_by_role("status").first).to_have_text("1 of 2 guesses was right.")
+
+    page.get_by_role("radio", name="store attacks").check()
+    expect(cell).to_be_hidden()
+    expect(page.get_by_role("heading", name="Store attacks")).to_be_visible()
+    page.get_by_role("button", name="Open all").click()
+    expect(page.locator(".cell:visible", has_text="?")).to_have_count(0)
+    assert complaints(page) == []
+    page.get_by_role("button", name="Forget my guesses").click()
+    page.get_by_role("radio", name="all").check()
+    expect(cell).to_have_text("?")
+    page.set_viewport_size({"width": 320, "height": 700})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320

@@ -1,0 +1,210 @@
+"""Does each attack come out as it says, from real requests, and is a lost defence noticed?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from lab.attacks import documents, held, report
+from lab.attacks.attack import Attack, Exchange, Verdict
+from lab.attacks.catalogue import ATTACKS, attack
+from lab.attacks.evidence import shown
+from lab.attacks.matrix import Cell, differences, run_matrix
+from lab.attacks.person import Person
+from lab.attacks.scene import Scene
+from lab.attacks.stage import Stage, staged
+from lab.strategies import STRATEGIES, strategy
+
+pytestmark = pytest.mark.once
+
+KEYS = {row.key for row in STRATEGIES}
+DOCS = Path(documents.__file__).resolve().parent.parent.parent / "docs"
+# The shortest way through each kind of verdict, on both flows.
+HANDFUL = (
+    ("use-after-logout", "session-push"),
+    ("use-after-logout", "jwt-expiry"),
+    ("use-after-logout", "jwt-push"),
+    ("drop-the-signature", "jwt-naive"),
+    ("drop-the-signature", "session-redis"),
+    ("refresh-after-logout", "jwt-cookie"),
+    ("list-the-keys", "session-redis"),
+)
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with staged(tmp_path_factory.mktemp("stage"), {}, workers=1) as running:
+        yield running
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "key"), HANDFUL)
+def test_a_cell_comes_out_as_its_attack_says_and_shows_no_secret(
+    stage: Stage, name: str, key: str
+) -> None:
+    tried, scene = attack(name), Scene(stage, strategy(key))
+    with closing(scene):
+        outcome = tried.run(scene)
+    assert outcome.verdict is tried.expected[key]
+    assert outcome.verdict is not Verdict.STOPPED or outcome.held is not None
+    text = repr(outcome)
+    assert "mallory" in text or outcome.verdict is Verdict.DOES_NOT_APPLY
+    assert secrets_of(scene.people)
+    assert [secret for secret in secrets_of(scene.people) if secret in text] == []
+
+
+def secrets_of(people: list[Person]) -> set[str]:
+    """The part of each secret that nobody could guess: all but what stands before its last dot.
+
+    What an attacker only tries may be as short as she likes.
+    """
+    held_by_them = {cookie.value for person in people for cookie in person.http.cookies.jar}
+    held_by_them |= {value for person in people for value in (person.token, person.password)}
+    secrets = {(value or "").rpartition(".")[2] for value in held_by_them}
+    return {secret for secret in secrets if len(secret) >= 22}
+
+
+@pytest.mark.slow
+def test_an_attack_on_a_weakened_server_is_noticed(tmp_path: Path) -> None:
+    """With the longest grace that is allowed a predecessor passes for a second tab."""
+    tried, key = attack("replay-after-rotation"), "jwt-expiry"
+    assert tried.expected[key] is Verdict.STOPPED
+    with (
+        staged(tmp_path, {"GRACE_SECONDS": "30"}, workers=1) as weak,
+        closing(Scene(weak, strategy(key))) as scene,
+    ):
+        outcome = tried.run(scene)
+    assert outcome.verdict is Verdict.SUCCEEDS
+    (difference,) = differences([tried], [Cell(tried.key, key, outcome, 0)])
+    assert str(difference) == (
+        "replay-after-rotation on jwt-expiry: expected 'stopped', came 'succeeds': "
+        "a sound strategy lost"
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.thorough
+@pytest.mark.timeout(900)
+def test_the_whole_matrix_comes_out_as_expected() -> None:
+    cells = run_matrix(ATTACKS)
+    assert len(cells) == len(ATTACKS) * len(STRATEGIES)
+    assert [str(each) for each in differences(ATTACKS, cells)] == []
+    stopped = [cell for cell in cells if cell.outcome.verdict is Verdict.STOPPED]
+    assert [f"{c.attack} {c.strategy}" for c in stopped if c.outcome.held is None] == []
+
+
+# --- the catalogue -------------------------------------------------------------------------------
+
+
+def test_at_least_forty_rows_are_covered_each_by_attacks_with_names_of_their_own() -> None:
+    assert len({each.key for each in ATTACKS}) == len(ATTACKS)
+    rows = {row for each in ATTACKS for row in each.catalogue}
+    assert all(re.fullmatch(r"A\d\d", row) for row in rows)
+    assert len(rows) >= 40
+
+
+@pytest.mark.parametrize("each", ATTACKS, ids=lambda each: each.key)
+def test_an_attack_is_told_and_says_what_is_expected_of_everybody(each: Attack) -> None:
+    assert set(each.expected) == KEYS
+    assert each.title
+    assert each.story.endswith((".", "?", ")"))
+    assert each.precondition.endswith(".")
+    assert set(each.expected.values()) != {Verdict.DOES_NOT_APPLY}
+
+
+def test_a_lesson_that_no_longer_teaches_is_called_so() -> None:
+    weak = attack("use-after-logout")
+    cells = [Cell(weak.key, "jwt-naive", made_up(Verdict.STOPPED), 0)]
+    assert str(differences([weak], cells)[0]).endswith("a lesson no longer teaches")
+
+
+def test_every_line_that_may_have_held_is_there() -> None:
+    for line in held.LINES:
+        assert held.source_of(line.function, line.mark).line > 0
+    with pytest.raises(LookupError):
+        held.source_of(held.held_by, "not in there")
+
+
+# --- evidence ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("Bearer " + ".".join("abcdefghijklmnopqrstuvwxyz" for _ in "123"), "abcdef…"),
+        (f"__Host-sessionid=7.{'Ab_-' * 11}; Path=/", "__Host-sessionid=7.Ab_-Ab…; Path=/"),
+        ('{"password": "a-password-of-the-private-stage"}', '{"password": "a-pass…"}'),
+    ],
+)
+def test_what_looks_random_is_shortened(text: str, left: str) -> None:
+    assert left in shown(text)
+    assert not re.search(r"[A-Za-z0-9_-]{22,}", shown(text))
+
+
+# --- the docs ------------------------------------------------------------------------------------
+
+
+def test_the_docs_show_every_attack_as_it_is_expected() -> None:
+    found = report.read(DOCS / documents.REPORT_NAME)
+    assert {(c.attack, c.strategy): c.outcome.verdict for c in found.cells} == {
+        (each.key, key): verdict for each in ATTACKS for key, verdict in each.expected.items()
+    }
+    text = (DOCS / documents.PAGE_NAME).read_text(encoding="utf-8")
+    assert text == documents.page(found, ATTACKS)
+
+
+def test_the_docs_refuse_half_a_matrix_and_one_that_came_out_otherwise(tmp_path: Path) -> None:
+    tried = [attack("use-after-logout")]
+    whole = [Cell(tried[0].key, key, made_up(v), 1) for key, v in tried[0].expected.items()]
+    for cells in (whole[1:], [*whole[1:], Cell(tried[0].key, whole[0].strategy, made_up("x"), 1)]):
+        with pytest.raises(documents.NotForTheDocs):
+            documents.write_docs(report.report_of(cells), tried, tmp_path)
+    documents.write_docs(report.report_of(whole), tried, tmp_path)
+    assert "✗ succeeds" in (tmp_path / documents.PAGE_NAME).read_text()
+    assert report.read(tmp_path / documents.REPORT_NAME).cells[0].attack == tried[0].key
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"kind": "authdemo attacks"}'])
+def test_what_is_no_report_is_refused_by_name(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "report.json"
+    path.write_text(text)
+    with pytest.raises(report.NoReport, match=r"report\.json is no report"):
+        report.read(path)
+
+
+def test_a_run_of_few_keeps_the_cells_of_the_others() -> None:
+    old = report.report_of([Cell("a", "x", made_up("stopped"), 1), Cell("b", "x", made_up("x"), 1)])
+    new = report.report_of([Cell("a", "x", made_up("succeeds"), 1)])
+    both = report.merged(old, new)
+    assert [(c.attack, c.outcome.verdict) for c in both.cells] == [
+        ("b", Verdict.DOES_NOT_APPLY),
+        ("a", Verdict.SUCCEEDS),
+    ]
+
+
+# --- the command ---------------------------------------------------------------------------------
+
+
+def test_the_command_says_which_attacks_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("attack", "--list")
+    said = capsys.readouterr().out
+    assert all(each.key in said for each in ATTACKS)
+
+
+@pytest.mark.parametrize("arguments", [[], ["no-such-attack"]])
+def test_the_command_names_what_it_does_not_know(arguments: list[str]) -> None:
+    with pytest.raises(CommandError, match="--list"):
+        call_command("attack", *arguments, stdout=StringIO())
+
+
+def made_up(verdict: str) -> report.Outcome:
+    known = {each.value for each in Verdict}
+    step = Exchange("mallory", "GET", "http://127.0.0.1/", "She asks.", 401)
+    chosen = Verdict(verdict) if verdict in known else Verdict.DOES_NOT_APPLY
+    return report.Outcome(chosen, "A lesson.", (step,))
