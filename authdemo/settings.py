@@ -334,6 +334,7 @@ SIMPLE_JWT = {
 API_PATHS = (
     "/api/",
     "/lab/strategies/",
+    "/lab/weakened/",
 )
 
 REST_FRAMEWORK = {

@@ -9,6 +9,8 @@ from accounts.contract.urls import contract_urls
 from lab.mailbox import MailboxPage
 from lab.strategies import STRATEGIES
 from lab.views import RememberedView
+from lab.weakened import WEAKENED
+from lab.weakened.urls import weakened_urls
 
 app_name = "lab"
 
@@ -30,6 +32,10 @@ urlpatterns = [
             f"strategies/{row.key}/", include((contract_urls(row.flow, **LIKE_A_MACHINE), row.key))
         )
         for row in STRATEGIES
+    ),
+    *(
+        path(f"weakened/{row.key}/", include((weakened_urls(row, **LIKE_A_MACHINE), row.key)))
+        for row in WEAKENED
     ),
     path("remembered/<slug:key>/", remembered, name="remembered"),
     path("attacks/", include("lab.attacks.urls")),
