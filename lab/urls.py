@@ -6,6 +6,7 @@ from rest_framework.renderers import JSONRenderer
 
 from accounts.contract.registry import flows
 from accounts.contract.urls import contract_urls
+from lab.client import ClientPage
 from lab.mailbox import MailboxPage
 from lab.strategies import STRATEGIES
 from lab.views import RememberedView
@@ -39,5 +40,6 @@ urlpatterns = [
     ),
     path("remembered/<slug:key>/", remembered, name="remembered"),
     path("attacks/", include("lab.attacks.urls")),
+    path("client/<slug:key>/", ClientPage.as_view(), name="client"),
     path("mailbox/", MailboxPage.as_view(), name="mailbox"),
 ]

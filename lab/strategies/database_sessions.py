@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
@@ -52,10 +52,10 @@ from accounts.contract.flow import (
 from accounts.models import User
 from accounts.purge import delete_oldest_first, lock_free
 from lab.models import DatabaseSession
+from lab.strategies.row import SameSite
 from sessions_api.records import SESSION_ID, Record, digest_of, new_session_id, successor_id
 
 REMEMBER_ENDED = timedelta(days=1)
-SameSite = Literal["Strict", "Lax", "None"]
 
 
 class SessionStore(db.SessionStore):

@@ -9,7 +9,7 @@ from accounts.contract.errors import CredentialInvalid
 from accounts.models import User
 from lab.models import DatabaseSession
 from lab.strategies import database_sessions
-from lab.strategies.database_sessions import SameSite
+from lab.strategies.row import SameSite
 from lab.weakened.row import Weakened
 from sessions_api.records import digest_of
 

@@ -26,8 +26,8 @@ from jwt_api import store
 from jwt_api.keys import ring
 from jwt_api.models import TokenFamily
 from jwt_api.tokens import KeyRingBackend, RefreshToken
-from lab.strategies.database_sessions import SameSite
 from lab.strategies.jwt_in_cookie import HiddenToken, hide_token
+from lab.strategies.row import SameSite
 from lab.weakened import tokens
 from lab.weakened.row import Weakened
 

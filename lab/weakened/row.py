@@ -17,3 +17,7 @@ class Weakened(Strategy):
     removed: str
     checks_csrf: bool = True
     takes_any_body: bool = False
+
+    @property
+    def path(self) -> str:
+        return f"/lab/weakened/{self.key}/"
