@@ -1,7 +1,7 @@
 """What is one row of the comparison? A flow, and how the server checks it on each request."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from accounts.contract.flow import Flow
 from accounts.mirror import TRUST_SECONDS
@@ -32,7 +32,9 @@ class Strategy:
     lives_after: str
     weak: str = ""
 
+    under: ClassVar[str] = "/lab/strategies/"
+
     @property
     def path(self) -> str:
         """Where its contract is mounted."""
-        return f"/lab/strategies/{self.key}/"
+        return f"{self.under}{self.key}/"

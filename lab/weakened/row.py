@@ -1,6 +1,7 @@
 """What is one weak variant? A sound strategy, without one defence."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from lab.strategies.row import Strategy
 
@@ -18,6 +19,4 @@ class Weakened(Strategy):
     checks_csrf: bool = True
     takes_any_body: bool = False
 
-    @property
-    def path(self) -> str:
-        return f"/lab/weakened/{self.key}/"
+    under: ClassVar[str] = "/lab/weakened/"
