@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 
+from accounts.contract.views import ContractView
 from lab.attacks.attack import Outcome, Verdict, verdicts
 from lab.attacks.browsers.forging import ANY_SITE, SUBMIT
 from lab.attacks.browsers.on_a_page import BrowserAttack
 from lab.attacks.browsers.visit import Visit
+from lab.attacks.held import source_of
 
 # A form as text/plain writes `name=value`: the "=" goes into a value that nobody reads.
 FORM = """<form method="post" action="{url}" enctype="text/plain">
@@ -47,5 +49,11 @@ class LogTheVictimIn(BrowserAttack):
             )
         return visit.scene.stopped(
             "A login is CSRF-checked, although nobody is logged in yet, and a body has to be "
-            "called JSON, which no form can do."
+            "called JSON, which no form can do.",
+            held=None if checks_csrf(visit) else source_of(ContractView.initial, "request.data"),
         )
+
+
+def checks_csrf(visit: Visit) -> bool:
+    """Whether it came to that: then the server's log has the line."""
+    return any(each.cause for each in visit.scene.evidence())

@@ -24,6 +24,6 @@ class SubmitAForm(Forgery):
         "asked for nothing else. Ada is logged out, and had only opened a page."
     )
     learned = (
-        "The cookie stayed at home: Lax and Strict keep it from a form that another site submits. "
-        "Had it come, the CSRF check would have asked for a token that mallory cannot read."
+        "Twice: Lax and Strict keep the cookie from a form that another site submits, and the CSRF "
+        "check asks for a token that mallory cannot read, whether a cookie came or not."
     )

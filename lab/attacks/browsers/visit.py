@@ -72,7 +72,8 @@ class Visit:
         """Ada opens a page of mallory's in another tab; what it makes her browser send is told."""
         page = self.context.new_page()
         with self.told("mallory", note):
-            page.goto(self.mallorys.url(self.mallorys.show(html), where))
+            # Not until it has loaded: a page that submits itself may never come to that.
+            page.goto(self.mallorys.url(self.mallorys.show(html), where), wait_until="commit")
             self.settle(page)
         return page
 
