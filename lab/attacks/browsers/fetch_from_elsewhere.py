@@ -23,9 +23,14 @@ class FetchFromElsewhere(Forgery):
     title = "Send JSON by fetch from another site"
     catalogue = ("A47", "A50")
     story = (
-        "A script on mallory's site sends our logout a body of JSON: once called text/plain, for "
-        "which no browser asks anybody, and once called what it is, for which it asks us first."
+        "A script on mallory's site sends our logout-all a body of JSON: once called text/plain, "
+        "for which no browser asks anybody, and once called JSON, for which it asks us first."
     )
+    precondition = (
+        "Ada is logged in, and opens a page of mallory's in the same browser, which allows "
+        "third-party cookies. Chromium keeps them away by itself, unless its user says otherwise."
+    )
+    third_parties = True
     expected = forgeries(succeeds=ANY_SITE)
     where = ELSEWHERE
     note = "A script on mallory's site has ada's browser send this."

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import httpx
+
+from jwt_api.authentication import Authentication
 from lab.attacks.attack import Outcome, Source, Verdict, verdicts
 from lab.attacks.browsers.on_a_page import BrowserAttack
 from lab.attacks.browsers.second_site import Where
@@ -34,7 +37,7 @@ class Forgery(BrowserAttack):
     """A page of mallory's that ends ada's login, if it can."""
 
     precondition = "Ada is logged in, and opens a page of mallory's in the same browser."
-    call: ClassVar[str] = "logout/"
+    call: ClassVar[str] = "logout-all/"
     where: ClassVar[Where]
     note: ClassVar[str]
     gained: ClassVar[str]
@@ -57,19 +60,20 @@ class Forgery(BrowserAttack):
         return visit.scene.succeeds(self.gained)
 
     def held(self, visit: Visit) -> Source | None:
-        """Where the server refused nothing, because the cookie had stayed at home."""
-        evidence = visit.scene.evidence()
-        forged = next((each for each in evidence if each.who == "mallory"), None)
-        if forged is not None and forged.cause:
-            return None  # the server's log says it
-        return samesite_of(visit.scene.strategy.key)
+        """What kept the request from being ada's; None where the server's log says it."""
+        forged = next(each for each in visit.scene.evidence() if each.who == "mallory")
+        if forged.status == httpx.codes.FORBIDDEN:
+            return None
+        return carrier_of(visit.scene.strategy.key)
 
 
 SUBMIT = "document.forms[0].submit()"
 
 
-def samesite_of(key: str) -> Source:
-    """Where it is said how far the strategy's cookie travels."""
+def carrier_of(key: str) -> Source:
+    """Where it is said how far the strategy's credential travels by itself."""
+    if key in ("jwt-expiry", "jwt-lookup", "jwt-push"):
+        return source_of(Authentication.authenticate, "bearer_token(request)")
     if key == "jwt-cookie":
         return source_of(jwt_in_cookie.Flow.deliver, "samesite=")
     if key == "session-database":

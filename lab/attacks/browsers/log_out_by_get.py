@@ -20,6 +20,7 @@ class LogOutByGet(Forgery):
         "Mallory's page shows an image whose address is our logout, and then follows it as a link. "
         "Both are GET, and to both of them the browser adds what cookies it may."
     )
+    call = "logout/"
     expected = forgeries(succeeds=())
     where = SIBLING
     note = "Mallory's page has ada's browser fetch this as an image, and then go there."

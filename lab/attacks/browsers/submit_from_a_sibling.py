@@ -24,6 +24,6 @@ class SubmitFromASibling(Forgery):
         "this is the site. Nobody asked for a CSRF token."
     )
     learned = (
-        "The cookie came along, as SameSite allows within a site. The CSRF check held: it asks for "
-        "the origin, and for a token that only our own pages can read."
+        "A cookie comes along, as SameSite allows within a site. The CSRF check holds: it asks for "
+        "the origin, and for a token that only our own pages can read. A header comes from nobody."
     )

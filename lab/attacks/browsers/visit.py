@@ -77,6 +77,12 @@ class Visit:
             self.settle(page)
         return page
 
+    def look(self, html: str, where: Where) -> Page:
+        """Ada opens a page of mallory's that only shows something."""
+        page = self.context.new_page()
+        page.goto(self.mallorys.url(self.mallorys.show(html), where))
+        return page
+
     def plant(self, cookies: tuple[str, ...]) -> None:
         """Ada opens a page on another port of the attacked host, which sets these cookies."""
         self.page.goto(self.mallorys.url(self.mallorys.show("", cookies=cookies), SIBLING))
