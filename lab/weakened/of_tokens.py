@@ -222,8 +222,8 @@ ROWS = (
         checks_csrf=False,
     ),
     Weakened(
-        key="jwt-cookie-samesite-none",
-        flow=CookieFlow("jwt-cookie-samesite-none", samesite="None"),
+        key="jwt-samesite-none",
+        flow=CookieFlow("jwt-samesite-none", samesite="None"),
         variant_of="jwt",
         title="JWT in a cookie, SameSite=None",
         each_request=SIGNATURE,

@@ -19,9 +19,9 @@ from lab.attacks.held import source_of
 from lab.strategies import database_sessions, jwt_in_cookie
 
 SESSIONS_WITHOUT = ("session-no-csrf", "session-samesite-none")
-COOKIES_WITHOUT = ("jwt-cookie-no-csrf", "jwt-cookie-samesite-none")
+COOKIES_WITHOUT = ("jwt-cookie-no-csrf", "jwt-samesite-none")
 WEAK = (*SESSIONS_WITHOUT, *COOKIES_WITHOUT)
-ANY_SITE = ("session-samesite-none", "jwt-cookie-samesite-none")
+ANY_SITE = ("session-samesite-none", "jwt-samesite-none")
 
 
 def forgeries(*, succeeds: tuple[str, ...]) -> dict[str, Verdict]:

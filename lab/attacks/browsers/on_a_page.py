@@ -12,8 +12,6 @@ from lab.attacks.browsers.visit import Visit
 from lab.attacks.person import BROWSER
 from lab.attacks.scene import Scene
 
-PATIENCE = 10_000
-
 
 class BrowserAttack(Attack):
     """`without_csp`: the browser is told to ignore the policy, as if the page had none.
@@ -36,7 +34,6 @@ class BrowserAttack(Attack):
             second_site() as mallorys,
             chromium.context(third_parties=self.third_parties, **options) as context,
         ):
-            context.set_default_timeout(PATIENCE)
             return self.attack(Visit(scene, context, mallorys))
 
     @abstractmethod

@@ -7,6 +7,7 @@ from lab.attacks.attack import Outcome, Source, Verdict, verdicts
 from lab.attacks.browsers.on_a_page import BrowserAttack
 from lab.attacks.browsers.visit import Visit
 from lab.attacks.held import source_of
+from lab.staging.processes import StageError
 from lab.strategies import database_sessions
 from sessions_api.engine import SessionStore
 
@@ -39,7 +40,8 @@ class PlantACredential(BrowserAttack):
         headers = tuple(f"{c.name}={c.value}; Path=/; Secure; HttpOnly" for c in planted)
         visit.plant(headers)
         held = {cookie.get("name"): cookie.get("value") for cookie in visit.context.cookies()}
-        assert all(held.get(c.name) == c.value for c in planted), "the cookies were not planted"
+        if not all(held.get(c.name) == c.value for c in planted):
+            raise StageError("the cookies were not planted")
         visit.scene.note("mallory", "Ada's browser holds mallory's cookies now.")
         visit.log_in()
         mallory.token = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from lab.attacks.attack import Outcome, verdicts
 from lab.attacks.browsers.on_a_page import BrowserAttack
 from lab.attacks.browsers.visit import Visit, setting
+from lab.staging.processes import StageError
 
 SECRET = "a-secret-that-somebody-put-into-the-address"  # noqa: S105
 LINK = """(url) => {
@@ -34,7 +35,8 @@ class ReadTheReferer(BrowserAttack):
         collector = visit.mallorys.collector()
         visit.page.evaluate(LINK, visit.mallorys.url(collector))
         caught = visit.mallorys.wait_for(collector)
-        assert caught, "the link was not followed"
+        if not caught:
+            raise StageError("the link was not followed")
         seen = caught[0].referer
         visit.scene.note("mallory", f"She reads the Referer: {seen or 'there is none'}.")
         if SECRET in seen:

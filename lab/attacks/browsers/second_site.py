@@ -59,7 +59,7 @@ class SecondSite:
     def url(self, path: str, where: Where = ELSEWHERE) -> str:
         return f"http://{where}:{self.port}{path}"
 
-    def wait_for(self, path: str, seconds: float = 5) -> list[Caught]:
+    def wait_for(self, path: str, seconds: float = 60) -> list[Caught]:
         """What the collector caught, once there is something, or when the time is over."""
         deadline = time.monotonic() + seconds
         while not self.caught[path] and time.monotonic() < deadline:

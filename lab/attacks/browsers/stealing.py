@@ -6,6 +6,7 @@ import json
 
 from lab.attacks.browsers.visit import Visit, tokens_in
 from lab.attacks.person import Person
+from lab.staging.processes import StageError
 
 # Waits until ada has logged in; then it has the page's `flow`, and all the time that she stays.
 AFTER_LOGIN = """
@@ -31,10 +32,11 @@ def carry_out(script: str, visit: Visit) -> str:
 def opened_by(visit: Visit) -> list[str]:
     """What opens `whoami` for mallory, of all that her script carried out of the browser.
 
-    Raises `AssertionError` where nothing arrived: then the attack has not taken place.
+    Raises `StageError` where nothing arrived: then the attack has not taken place.
     """
     caught = visit.mallorys.wait_for(visit.collector)
-    assert caught, "the injected script did not run"
+    if not caught:
+        raise StageError("the injected script sent nothing")
     visit.scene.note("mallory", f"Her collector receives {_sizes(caught[0].body)}.")
     opened = []
     for token in tokens_in(caught[0].body):

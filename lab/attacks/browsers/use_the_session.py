@@ -6,6 +6,7 @@ from lab.attacks.attack import SESSIONS, TOKENS, Outcome, verdicts
 from lab.attacks.browsers.on_a_page import BrowserAttack
 from lab.attacks.browsers.stealing import carry_out
 from lab.attacks.browsers.visit import Visit, setting
+from lab.staging.processes import StageError
 
 GRAFFITI = "mallory was here"
 # What any script of the page may do: read the profile, get a CSRF token, and change the name.
@@ -28,12 +29,15 @@ class UseTheSession(BrowserAttack):
     precondition = "An XSS, and no Content-Security-Policy: the browser was told to ignore ours."
     expected = verdicts(succeeds=(*SESSIONS, *TOKENS))
     without_csp = True
+    seconds = 60.0
+    """How long mallory waits for word from her script."""
 
     def attack(self, visit: Visit) -> Outcome:
         visit.inject(carry_out(USE, visit))
         visit.log_in()
-        assert visit.page.locator("main > script").count() == 1, "nothing was injected"
-        visit.mallorys.wait_for(visit.collector, seconds=1.5)
+        if visit.page.locator("main > script").count() != 1:
+            raise StageError("nothing was injected")
+        visit.mallorys.wait_for(visit.collector, self.seconds)
         name = visit.asks("What does ada's profile say now?", "me")["body"]["display_name"]
         if name == GRAFFITI:
             return visit.scene.succeeds(
@@ -58,3 +62,4 @@ class InjectUnderCsp(UseTheSession):
     precondition = "A template that does not escape. The policy is the one that the site sends."
     expected = verdicts()
     without_csp = False
+    seconds = 2.0

@@ -14,10 +14,12 @@ from django.conf import settings
 from lab.attacks.attack import Source
 from lab.attacks.browsers.second_site import ELSEWHERE, SIBLING, SecondSite, Where
 from lab.attacks.scene import Scene
+from lab.staging.processes import StageError
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page, Request, Response, Route
 
+PATIENCE = 60_000  # milliseconds; nothing is measured here, and the machine may be busy
 # What the script of the page calls, and what came of it.
 CALL = """async ([key, call]) => {
     const { status, body } = await FlowClient.flows.get(key)[call]();
@@ -32,6 +34,7 @@ class Visit:
         self.scene, self.context, self.mallorys = scene, context, mallorys
         self.base, self.path = scene.base_url, scene.strategy.path
         self.ada = scene.person("ada")
+        context.set_default_timeout(PATIENCE)
         self.page: Page = context.new_page()
         self.collector = ""
         """Where on mallory's site the loot arrives, once a script is told to send any."""
@@ -89,11 +92,12 @@ class Visit:
 
     def settle(self, page: Page) -> None:
         """Wait until a page that attacks by itself has got an answer, or has been refused one."""
-        for _ in range(60):
+        for _ in range(PATIENCE // 50):
             page.wait_for_timeout(50)
             if any(request.url.startswith(self.base + self.path) for request in self._requests):
                 page.wait_for_timeout(50)
                 return
+        raise StageError("mallory's page made the browser send nothing")
 
     def inject(self, script: str) -> None:
         """Have the page carry a script that is not ours, as a template without escaping would.
