@@ -6,6 +6,7 @@ That every one of them comes out as it says is tested with the whole matrix, in 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -16,9 +17,8 @@ from pytest_django import Settings
 
 from lab.attacks.attack import Attack, Verdict
 from lab.attacks.browsers.chromium import chromium, find_browser, why_no_browser
-from lab.attacks.browsers.second_site import ELSEWHERE, SIBLING, second_site
-from lab.attacks.browsers.stealing import tokens_in
-from lab.attacks.browsers.visit import line_of
+from lab.attacks.browsers.second_site import Where, second_site
+from lab.attacks.browsers.visit import line_of, tokens_in
 from lab.attacks.catalogue import ATTACKS, attack
 from lab.attacks.matrix import EVERY
 from lab.attacks.scene import Scene
@@ -51,8 +51,9 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "key"), HANDFUL)
 def test_a_cell_comes_out_as_its_attack_says(stage: Stage, name: str, key: str) -> None:
-    tried, scene = attack(name), Scene(stage, ROWS[key])
-    outcome = tried.run(scene)
+    tried = attack(name)
+    with closing(Scene(stage, ROWS[key])) as scene:
+        outcome = tried.run(scene)
     assert outcome.verdict is tried.expected[key]
     assert outcome.verdict is not Verdict.STOPPED or outcome.held is not None
     assert {each.who for each in outcome.evidence} == {"ada", "mallory"}
@@ -104,7 +105,7 @@ def test_without_a_browser_an_attack_is_not_run_and_not_called_stopped(
 def test_the_second_site_shows_catches_and_plants_under_both_of_its_names() -> None:
     with second_site() as site:
         page = site.show("<p>Hello", cookies=("a=b; Path=/",))
-        for where in (ELSEWHERE, SIBLING):
+        for where in Where:
             answer = httpx.get(site.url(page, where))
             assert answer.text.endswith("<p>Hello")
             assert answer.headers["Set-Cookie"] == "a=b; Path=/"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lab.attacks.browsers.forging import ANY_SITE, Forgery, forgeries
-from lab.attacks.browsers.second_site import ELSEWHERE
+from lab.attacks.browsers.second_site import Where
 
 # First without a word to anybody: what CORS calls simple needs no permission. Then as JSON, which
 # does: the browser asks our server, and has no answer.
@@ -32,7 +32,7 @@ class FetchFromElsewhere(Forgery):
     )
     third_parties = True
     expected = forgeries(succeeds=ANY_SITE)
-    where = ELSEWHERE
+    where = Where.ELSEWHERE
     note = "A script on mallory's site has ada's browser send this."
     gained = (
         "Called text/plain, the request needs no permission. The cookie went along and the body "

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lab.attacks.attack import Outcome, verdicts
 from lab.attacks.browsers.on_a_page import BrowserAttack
-from lab.attacks.browsers.second_site import ELSEWHERE, SIBLING
+from lab.attacks.browsers.second_site import Where
 from lab.attacks.browsers.visit import Visit, setting
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class FrameThePage(BrowserAttack):
     def attack(self, visit: Visit) -> Outcome:
         visit.log_in()
         frame = f'<iframe src="{visit.client_page}"></iframe>'
-        for where in (ELSEWHERE, SIBLING):
+        for where in (Where.ELSEWHERE, Where.SIBLING):
             page = visit.look(frame, where)
             if shows_our_page(page):
                 return visit.scene.succeeds("Our page is drawn in mallory's: every click is hers.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from accounts.contract.views import ContractView
 from lab.attacks.attack import Source
 from lab.attacks.browsers.forging import Forgery, forgeries
-from lab.attacks.browsers.second_site import SIBLING
+from lab.attacks.browsers.second_site import Where
 from lab.attacks.browsers.visit import Visit
 from lab.attacks.held import source_of
 
@@ -22,7 +22,7 @@ class LogOutByGet(Forgery):
     )
     call = "logout/"
     expected = forgeries(succeeds=())
-    where = SIBLING
+    where = Where.SIBLING
     note = "Mallory's page has ada's browser fetch this as an image, and then go there."
     gained = "A GET has ended the login: any image on any page can do that."
     learned = "Logout is POST and nothing else: a GET is 405, whoever sends it."

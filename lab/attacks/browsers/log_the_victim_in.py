@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 
+import httpx
+
 from accounts.contract.views import ContractView
-from lab.attacks.attack import Outcome, Verdict, verdicts
+from lab.attacks.attack import Outcome, Source, Verdict, verdicts
 from lab.attacks.browsers.forging import ANY_SITE, SUBMIT
 from lab.attacks.browsers.on_a_page import BrowserAttack
 from lab.attacks.browsers.visit import Visit
@@ -47,13 +49,14 @@ class LogTheVictimIn(BrowserAttack):
                 "Ada works in mallory's account. A login has to be CSRF-checked like any other "
                 "call: it decides whose data the next ones are."
             )
+        # For a 403 the server's log has the line.
+        status = next(each.status for each in visit.scene.evidence() if "browser" in each.note)
         return visit.scene.stopped(
             "A login is CSRF-checked, although nobody is logged in yet, and a body has to be "
             "called JSON, which no form can do.",
-            held=None if checks_csrf(visit) else source_of(ContractView.initial, "request.data"),
+            held=None if status == httpx.codes.FORBIDDEN else reads_json_only(),
         )
 
 
-def checks_csrf(visit: Visit) -> bool:
-    """Whether it came to that: then the server's log has the line."""
-    return any(each.cause for each in visit.scene.evidence())
+def reads_json_only() -> Source:
+    return source_of(ContractView.initial, "request.data")

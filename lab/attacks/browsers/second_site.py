@@ -12,13 +12,18 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
-from typing import Literal
 
-ELSEWHERE, SIBLING = "localhost", "127.0.0.1"
-Where = Literal["localhost", "127.0.0.1"]
 MOST_BYTES = 65536
+
+
+class Where(StrEnum):
+    """Under which of its names the site is visited."""
+
+    ELSEWHERE = "localhost"
+    SIBLING = "127.0.0.1"
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ class SecondSite:
         self.caught[path] = []
         return path
 
-    def url(self, path: str, where: Where = ELSEWHERE) -> str:
+    def url(self, path: str, where: Where = Where.ELSEWHERE) -> str:
         return f"http://{where}:{self.port}{path}"
 
     def wait_for(self, path: str, seconds: float = 60) -> list[Caught]:
@@ -106,13 +111,16 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def second_site() -> Iterator[SecondSite]:
     """The site, on a port of its own; it ends with the block."""
-    handler = type("Handler", (_Handler,), {})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        handler.site = SecondSite(server.server_port)
+
+    class Handler(_Handler):
+        pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Handler.site = site = SecondSite(server.server_port)
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
         try:
-            yield handler.site
+            yield site
         finally:
             server.shutdown()
             thread.join()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lab.attacks.browsers.forging import ANY_SITE, WEAK, Forgery, forgeries
-from lab.attacks.browsers.second_site import ELSEWHERE
+from lab.attacks.browsers.second_site import Where
 
 
 class SubmitAForm(Forgery):
@@ -17,7 +17,7 @@ class SubmitAForm(Forgery):
         "logout-all, and submits it at once, by itself. No site has to allow that."
     )
     expected = forgeries(succeeds=ANY_SITE)
-    where = ELSEWHERE
+    where = Where.ELSEWHERE
     note = "Mallory's page has ada's browser submit the form."
     gained = (
         "The browser sent the cookie along, because SameSite=None says that it may, and the server "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lab.attacks.browsers.forging import WEAK, Forgery, forgeries
-from lab.attacks.browsers.second_site import SIBLING
+from lab.attacks.browsers.second_site import Where
 
 
 class SubmitFromASibling(Forgery):
@@ -17,7 +17,7 @@ class SubmitFromASibling(Forgery):
         "as a sibling subdomain is: forgotten, rented out or taken over."
     )
     expected = forgeries(succeeds=WEAK)
-    where = SIBLING
+    where = Where.SIBLING
     note = "Mallory's page, on another port of this host, has ada's browser submit the form."
     gained = (
         "The cookie came along, whether it says Lax or Strict: SameSite looks at the site, and "

@@ -12,7 +12,7 @@ import httpx
 from django.conf import settings
 
 from lab.attacks.attack import Source
-from lab.attacks.browsers.second_site import ELSEWHERE, SIBLING, SecondSite, Where
+from lab.attacks.browsers.second_site import SecondSite, Where
 from lab.attacks.scene import Scene
 from lab.staging.processes import StageError
 
@@ -71,7 +71,7 @@ class Visit:
 
     # --- mallory ------------------------------------------------------------------------------
 
-    def lure(self, html: str, note: str, where: Where = ELSEWHERE) -> Page:
+    def lure(self, html: str, note: str, where: Where = Where.ELSEWHERE) -> Page:
         """Ada opens a page of mallory's in another tab; what it makes her browser send is told."""
         page = self.context.new_page()
         with self.told("mallory", note):
@@ -88,7 +88,7 @@ class Visit:
 
     def plant(self, cookies: tuple[str, ...]) -> None:
         """Ada opens a page on another port of the attacked host, which sets these cookies."""
-        self.page.goto(self.mallorys.url(self.mallorys.show("", cookies=cookies), SIBLING))
+        self.page.goto(self.mallorys.url(self.mallorys.show("", cookies=cookies), Where.SIBLING))
 
     def settle(self, page: Page) -> None:
         """Wait until a page that attacks by itself has got an answer, or has been refused one."""
