@@ -289,6 +289,9 @@ KNOWN_DEVICE_COOKIE_SAMESITE: Literal["Strict"] = "Strict"
 LAB_SESSION_COOKIE_NAME = f"{COOKIE_PREFIX}sql-sessionid"
 LAB_ACCESS_COOKIE_NAME = f"{COOKIE_PREFIX}access"
 
+# What the lab's browser attacks ask for a browser; the tests and the doctor ask the same.
+FIND_BROWSER = "authdemo.browser.find_browser"
+
 MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
 
 # --- the jwt flow ---------------------------------------------------------------------------
@@ -335,6 +338,7 @@ SIMPLE_JWT = {
 API_PATHS = (
     "/api/",
     "/lab/strategies/",
+    "/lab/weakened/",
 )
 
 REST_FRAMEWORK = {

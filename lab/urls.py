@@ -7,11 +7,14 @@ from rest_framework.renderers import JSONRenderer
 from accounts.contract.registry import flows
 from accounts.contract.urls import contract_urls
 from lab.audit.page import AuditPage, AuditState
+from lab.client import ClientPage
 from lab.decide.page import DecidePage
 from lab.mailbox import MailboxPage
 from lab.receipts.code import CodePage
 from lab.strategies import STRATEGIES
 from lab.views import RememberedView
+from lab.weakened import WEAKENED
+from lab.weakened.urls import weakened_urls
 
 app_name = "lab"
 
@@ -34,12 +37,17 @@ urlpatterns = [
         )
         for row in STRATEGIES
     ),
+    *(
+        path(f"weakened/{row.key}/", include((weakened_urls(row, **LIKE_A_MACHINE), row.key)))
+        for row in WEAKENED
+    ),
     path("remembered/<slug:key>/", remembered, name="remembered"),
     path("token/", include("lab.token.urls")),
     path("audit/", AuditPage.as_view(), name="audit"),
     path("audit/state/", AuditState.as_view(), name="audit-state"),
     path("decide/", DecidePage.as_view(), name="decide"),
     path("attacks/", include("lab.attacks.urls")),
+    path("client/<slug:key>/", ClientPage.as_view(), name="client"),
     path("mailbox/", MailboxPage.as_view(), name="mailbox"),
     path("code/", CodePage.as_view(), name="code"),
 ]
