@@ -35,6 +35,13 @@ class Defence:
 
 DEFENCES = (
     Defence(
+        "no report of an audit holds a cookie's secret",
+        "lab/audit/both.py",
+        """{cookie.OutputString().replace(cookie.coded_value, '…', 1)}""",
+        """{cookie.OutputString()}""",
+        "tests/lab/test_audit.py -k nothing_secret",
+    ),
+    Defence(
         "a call that names no scope is closed to limited credentials",
         "accounts/contract/views.py",
         "else [HasScope()]",

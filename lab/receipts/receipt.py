@@ -33,9 +33,10 @@ def made_of(
 ) -> dict[str, Any]:
     """The receipt, ready for JSON: `started` in Unix seconds, `ended` as `perf_counter_ns`.
 
-    Times are microseconds. Counts are of all there was; of steps and checks only the first
-    are told, and `left_out` says how many are not. `refused_by` is the last check that refused, of
-    a request that was refused: one check may refuse and another way still lead in.
+    Times are microseconds; `authentication` is the time in checks and in the flow's authentication
+    class, with what they asked the stores. Counts are of all there was; of steps and checks only
+    the first are told, and `left_out` says how many are not. `refused_by` is the last check that
+    refused, of a request that was refused: one check may refuse and another way still lead in.
     """
     for step in recording.steps:
         step.ended = step.ended or ended  # nobody answered

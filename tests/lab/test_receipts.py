@@ -289,7 +289,10 @@ def test_nobody_who_did_not_ask_gets_one(visit: Any) -> None:
 def test_without_the_lab_there_is_none(client: Any, settings: Settings) -> None:
     with pytest.raises(MiddlewareNotUsed):
         ReceiptMiddleware(lambda request: None)  # type: ignore[arg-type, return-value]
-    assert "X-Lab-Receipt" not in client.get("/", headers=ASK).headers
+    home = client.get("/", headers=ASK)
+    assert "X-Lab-Receipt" not in home.headers
+    # What has flow_client.js ask for receipts, and the lab's own scripts.
+    assert all(mark not in home.content for mark in (b"data-receipts", b"static/lab/"))
     assert client.get("/lab/code/?path=lab/urls.py&line=1").status_code == 404
 
 
