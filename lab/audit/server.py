@@ -16,10 +16,9 @@ from django.conf import settings
 
 from accounts.models import User
 from lab.audit.scene import Person, Scene
-
-# The one place where the audit learns how private servers are started.
-from lab.benchmark.run.processes import BenchmarkError as CannotStart
-from lab.benchmark.run.servers import Project, serving
+from lab.benchmark.run.servers import serving
+from lab.staging.processes import StageError as CannotStart
+from lab.staging.site import Project
 
 __all__ = ["CannotStart", "scene_of_this_deployment"]
 

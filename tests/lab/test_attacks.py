@@ -12,7 +12,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from lab.attacks import documents, held, report
-from lab.attacks.attack import Attack, Exchange, Verdict
+from lab.attacks.attack import Attack, Exchange, Outcome, Verdict
 from lab.attacks.browsers.chromium import why_no_browser
 from lab.attacks.catalogue import ATTACKS, attack
 from lab.attacks.evidence import shown
@@ -206,8 +206,8 @@ def test_the_command_names_what_it_does_not_know(arguments: list[str]) -> None:
         call_command("attack", *arguments, stdout=StringIO())
 
 
-def made_up(verdict: str) -> report.Outcome:
+def made_up(verdict: str) -> Outcome:
     known = {each.value for each in Verdict}
     step = Exchange("mallory", "GET", "http://127.0.0.1/", "She asks.", 401)
     chosen = Verdict(verdict) if verdict in known else Verdict.DOES_NOT_APPLY
-    return report.Outcome(chosen, "A lesson.", (step,))
+    return Outcome(chosen, "A lesson.", (step,))
