@@ -7,6 +7,7 @@ from rest_framework.renderers import JSONRenderer
 from accounts.contract.registry import flows
 from accounts.contract.urls import contract_urls
 from lab.mailbox import MailboxPage
+from lab.side.page import SidePage
 from lab.strategies import STRATEGIES
 from lab.views import RememberedView
 
@@ -14,8 +15,8 @@ app_name = "lab"
 
 
 def remembered(request: HttpRequest, key: str) -> HttpResponseBase:
-    """The flow of that key answers."""
-    for flow in flows():
+    """The flow, or the strategy, of that key answers."""
+    for flow in (*flows(), *(row.flow for row in STRATEGIES)):
         if flow.key == key:
             return RememberedView.as_view(flow=flow)(request)
     raise Http404
@@ -25,6 +26,7 @@ def remembered(request: HttpRequest, key: str) -> HttpResponseBase:
 LIKE_A_MACHINE = {"renderer_classes": [JSONRenderer], "schema": None}
 
 urlpatterns = [
+    path("", SidePage.as_view(), name="side"),
     *(
         path(
             f"strategies/{row.key}/", include((contract_urls(row.flow, **LIKE_A_MACHINE), row.key))
