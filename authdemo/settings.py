@@ -334,6 +334,7 @@ SIMPLE_JWT = {
 API_PATHS = (
     "/api/",
     "/lab/strategies/",
+    "/lab/side/",
 )
 
 REST_FRAMEWORK = {
@@ -415,6 +416,8 @@ LOGGING = {
         # Its own handlers would write every line once more, past the formatter.
         # Threat: its DEBUG lines quote the values of SQL statements, the hashes of passwords too.
         "django": {"handlers": [], "level": "INFO" if LOG_LEVEL == "DEBUG" else LOG_LEVEL},
+        # Its line for each request that the lab makes of this site stands in the site's own log.
+        "httpx": {"level": "WARNING"},
         "django.server": {"handlers": [], "level": "NOTSET", "propagate": True},
     },
 }

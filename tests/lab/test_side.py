@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 from django.test import Client
 from playwright.sync_api import Locator, Page, expect
 
+from lab.side.ways import WAYS
 from lab.strategies import STRATEGIES
 from tests.accounts.racing import browser, post
 from tests.accounts.racing import log_in as log_in_with
@@ -21,10 +26,12 @@ KEYS = [row.key for row in STRATEGIES]
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Two real workers with a Redis and a database of their own, served as `make run` serves."""
+    """Two real workers with a Redis and a database of their own."""
     folder: Path = tmp_path_factory.mktemp("side")
-    with deployed(folder, DJANGO_SETTINGS_MODULE="authdemo.settings") as deployment:
+    served = {"DJANGO_SETTINGS_MODULE": "tests.lab.served", "WEB_WORKERS": "2"}
+    with deployed(folder, **served) as deployment:
         yield deployment.url
+        assert "Traceback" not in (folder / "server.log").read_text()
 
 
 def column(page: Page, key: str) -> Locator:
@@ -113,3 +120,97 @@ def test_every_strategy_logs_in_and_out_in_its_column(page: Page, site: str) -> 
         expect(column(page, key).locator("[data-part=state]")).to_contain_text("Logged in as")
         page.locator(".both").get_by_role("button", name="Log out").click()
         expect(column(page, key).get_by_role("status").first).to_contain_text("You are logged out.")
+
+
+# --- the meter ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def caller(site: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=site, timeout=30) as client:
+        client.headers["X-CSRFToken"] = client.get("/api/csrf/").json()["csrf_token"]
+        # A browser sends Secure cookies to its own machine; httpx wants to be told.
+        cookies = "; ".join(f"{each.name}={each.value}" for each in client.cookies.jar)
+        client.headers["Cookie"] = cookies
+        yield client
+
+
+def measured(caller: httpx.Client, strategy: str, how: str) -> dict[str, Any]:
+    answer = caller.post("/lab/side/revoke/", json={"strategy": strategy, "how": how})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+NEXT_REQUEST = ("session-database", "session-redis", "jwt-lookup")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [key for key in WAYS if key != "theft"])
+def test_every_worker_refuses_or_knows_at_its_first_probe(caller: httpx.Client, how: str) -> None:
+    """Where the server asks its store on each request, none is answered as if nothing had been."""
+    for strategy in NEXT_REQUEST if how == "logout" else NEXT_REQUEST[1:2]:
+        workers = measured(caller, strategy, how)["workers"]
+        assert len({worker["pid"] for worker in workers}) == 2
+        assert [worker["accepted"] for worker in workers] == [0, 0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["session-push", "jwt-push"])
+def test_a_pushed_strategy_is_refused_by_every_worker(caller: httpx.Client, strategy: str) -> None:
+    workers = measured(caller, strategy, "logout")["workers"]
+    assert [worker["after"] is not None for worker in workers] == [True, True]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["jwt-expiry", "jwt-naive"])
+def test_what_ends_by_itself_alone_is_still_accepted_and_says_until_when(
+    caller: httpx.Client, strategy: str
+) -> None:
+    told = measured(caller, strategy, "logout")
+    assert [worker["after"] for worker in told["workers"]] == [None, None]
+    assert told["until"] > time.time()
+
+
+@pytest.mark.slow
+def test_a_theft_ends_a_family_and_no_session(caller: httpx.Client) -> None:
+    assert all(each["after"] for each in measured(caller, "jwt-lookup", "theft")["workers"])
+    told = measured(caller, "session-redis", "theft")
+    assert [worker["after"] for worker in told["workers"]] == [None, None]
+    assert told["because"]
+    assert "nothing" in measured(caller, "jwt-naive", "theft")["not_offered"]
+
+
+@pytest.mark.slow
+def test_one_measurement_at_a_time_and_nobody_is_left_behind(
+    caller: httpx.Client, site: str
+) -> None:
+    with ThreadPoolExecutor(3) as threads:
+        body = {"strategy": "jwt-expiry", "how": "logout"}
+        answers = [*threads.map(lambda _: caller.post("/lab/side/revoke/", json=body), range(3))]
+    assert sorted(answer.status_code for answer in answers) == [200, 429, 429]
+    assert all(a.json()["code"] == "throttled" for a in answers if a.status_code == 429)
+
+
+def test_nonsense_is_refused_with_a_sentence(caller: httpx.Client) -> None:
+    for body in ({}, {"strategy": "jwt-push"}, {"strategy": 7, "how": []}):
+        answer = caller.post("/lab/side/revoke/", json=body)
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+
+
+@pytest.mark.usefixtures("lab", "db")
+def test_no_other_page_can_press_a_button_of_the_lab() -> None:
+    for path in ("revoke",):
+        answer = Client(enforce_csrf_checks=True).post(f"/lab/side/{path}/")
+        assert (answer.status_code, answer.json()["code"]) == (403, "csrf_failed")
+
+
+@pytest.mark.browser
+def test_the_meter_says_when_each_worker_refused(page: Page, site: str) -> None:
+    page.goto(f"{site}/lab/?columns=session-redis,jwt-expiry")
+    column(page, "jwt-expiry")
+    page.get_by_role("button", name="Revoke in every column").dblclick()
+    ended = page.locator(".column[data-client=session-redis] .meter")
+    expect(ended).to_contain_text("by 2 workers, after “Log out”", timeout=20000)
+    expect(ended.get_by_role("listitem").first).to_contain_text("the first probe")
+    lives = page.locator(".column[data-client=jwt-expiry] .meter")
+    expect(lives.get_by_role("status")).to_contain_text("Still accepted, until", timeout=20000)

@@ -11,6 +11,7 @@ class StrategyColumn extends Column {
   constructor(root) {
     clientOf(root.dataset);
     super(root);
+    this.meter = new Meter(this);
   }
 
   /** A strategy by its title; what another page's flow has begun, by its key. */
@@ -119,4 +120,5 @@ function listenToChooser() {
 addEventListener("popstate", () => show(new URL(location)));
 listenToChooser();
 onEveryColumn(() => columns);
+listenToMeters(() => columns);
 adopt([...document.querySelectorAll(".column")]);
