@@ -37,6 +37,8 @@ LOG_LEVEL = env.one_of(
 LOG_FORMAT = env.one_of("LOG_FORMAT", ("json", "text"), default="text" if DEBUG or LAB else "json")
 METRICS = env.flag("METRICS", default=LAB)
 METRICS_DIR = VAR_DIR / "metrics"
+# What `manage.py outage` is taking away; the lab's page shows it.
+OUTAGE_FILE = VAR_DIR / "outage.json"
 # Surprise: prometheus_client takes its folder from the environment alone, once, at its import.
 os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
 if METRICS:

@@ -18,7 +18,7 @@ from rest_framework.views import APIView
 
 from accounts.client import Refused
 from accounts.contract.csrf import enforce_csrf
-from lab.side import meter, workers
+from lab.side import meter, outages, workers
 from lab.side.ways import WAYS, NotOffered
 from lab.strategies import STRATEGIES
 
@@ -70,3 +70,24 @@ class RevokeCall(LabCall):
         except Refused as refusal:
             answer = {"detail": refusal.detail, "code": refusal.code}
             return Response(answer, status=refusal.status)
+
+
+class OutageCall(LabCall):
+    """Take a store away for some seconds (POST), look (GET), or bring it back now (DELETE)."""
+
+    def get(self, request: Request) -> Response:
+        return Response({"outage": outages.current()})
+
+    def post(self, request: Request) -> Response:
+        kind, seconds = str(request.data.get("kind")), request.data.get("seconds")
+        if kind not in outages.kinds() or seconds not in outages.LENGTHS:
+            raise ValidationError({"kind": "Name a store of this site, and one of the lengths."})
+        try:
+            outages.begin(kind, seconds)
+        except outages.Refused as reason:
+            return Response({"detail": str(reason), "code": "invalid"}, status=409)
+        return self.get(request)
+
+    def delete(self, request: Request) -> Response:
+        outages.end()
+        return self.get(request)

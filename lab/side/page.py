@@ -8,6 +8,7 @@ from django.views.decorators.cache import never_cache
 from django.views.generic import TemplateView
 
 from lab.differences import difference
+from lab.side import outages
 from lab.side.ways import WAYS
 from lab.strategies import STRATEGIES, Strategy
 
@@ -53,6 +54,8 @@ class SidePage(TemplateView):
             strategies=STRATEGIES,
             keys=[row.key for row in rows],
             most_columns=MOST_COLUMNS,
+            outages=outages.kinds(),
+            lengths=outages.LENGTHS,
             ways=[(key, way.title) for key, way in WAYS.items()],
             present="present" in self.request.GET,
             **kwargs,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ import httpx
 import pytest
 from django.test import Client
 from playwright.sync_api import Locator, Page, expect
+from pytest_django import Settings
 
+from accounts.client import FlowClient
 from lab.side.ways import WAYS
 from lab.strategies import STRATEGIES
 from tests.accounts.racing import browser, post
@@ -199,9 +202,108 @@ def test_nonsense_is_refused_with_a_sentence(caller: httpx.Client) -> None:
 
 @pytest.mark.usefixtures("lab", "db")
 def test_no_other_page_can_press_a_button_of_the_lab() -> None:
-    for path in ("revoke",):
+    for path in ("revoke", "outage"):
         answer = Client(enforce_csrf_checks=True).post(f"/lab/side/{path}/")
         assert (answer.status_code, answer.json()["code"]) == (403, "csrf_failed")
+
+
+# --- outages --------------------------------------------------------------------------------
+
+
+Status = Callable[[str, str], int]
+
+
+@pytest.fixture
+def session(site: str) -> Iterator[Status]:
+    """Somebody with a session in Redis: the status with which a call is answered."""
+    yield from status_of_calls(site, "session-redis")
+
+
+@pytest.fixture
+def token(site: str) -> Iterator[Status]:
+    """Somebody with a token."""
+    yield from status_of_calls(site, "jwt-expiry")
+
+
+def status_of_calls(site: str, strategy: str) -> Iterator[Status]:
+    client = FlowClient(site, strategy, under="/lab/strategies/")
+    with client.http:
+        client.login("ada", "ada-demo-password")
+        client.fetch_csrf_token()
+        yield lambda method, path: client.send(method, path).status_code
+
+
+@contextmanager
+def outage(caller: httpx.Client, kind: str, seconds: int) -> Iterator[None]:
+    begun = caller.post("/lab/side/outage/", json={"kind": kind, "seconds": seconds})
+    assert begun.status_code == 200, begun.text
+    assert begun.json()["outage"]["kind"] == kind
+    try:
+        yield
+    finally:
+        assert caller.delete("/lab/side/outage/").json() == {"outage": None}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["redis-stop", "redis-pause"])
+def test_redis_goes_and_comes_back_with_every_session(
+    caller: httpx.Client, session: Status, token: Status, kind: str
+) -> None:
+    with outage(caller, kind, 30):
+        assert session("GET", "whoami/") == 503
+        assert token("GET", "whoami/") == 200
+        second = caller.post("/lab/side/outage/", json={"kind": "database-lock", "seconds": 5})
+        assert (second.status_code, second.json()["detail"]) == (409, "Another outage is going on.")
+    assert session("GET", "whoami/") == 200
+
+
+@pytest.mark.slow
+def test_the_database_takes_no_writes_and_then_takes_them(
+    caller: httpx.Client, session: Status, token: Status
+) -> None:
+    with outage(caller, "database-lock", 30):
+        assert token("POST", "refresh/") == 503
+        assert session("GET", "whoami/") == 200
+        assert token("GET", "me/") == 200  # reading goes on
+    assert token("POST", "refresh/") == 200
+
+
+@pytest.mark.slow
+def test_an_outage_ends_by_itself(caller: httpx.Client, session: Status) -> None:
+    caller.post("/lab/side/outage/", json={"kind": "redis-stop", "seconds": 5})
+    assert session("GET", "whoami/") == 503
+    deadline = time.monotonic() + 30
+    while caller.get("/lab/side/outage/").json()["outage"] and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert session("GET", "whoami/") == 200
+
+
+@pytest.mark.usefixtures("lab", "db")
+def test_a_redis_of_others_is_not_taken_away(client: Client, settings: Settings) -> None:
+    settings.REDIS_URL = "redis://elsewhere:6379/0"
+    assert b"names a Redis that others may use" in client.get("/lab/").content
+    for body in ({"kind": "redis-stop", "seconds": 5}, {"kind": "database-lock", "seconds": 3600}):
+        answer = client.post("/lab/side/outage/", body, "application/json")
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+
+
+@pytest.mark.browser
+def test_a_store_is_taken_away_and_brought_back_from_the_page(page: Page, site: str) -> None:
+    page.goto(f"{site}/lab/?columns=session-redis")
+    here = column(page, "session-redis")
+    log_in(page, "session-redis")
+    page.get_by_text("Take a store away").click()
+    page.get_by_label("What", exact=True).select_option("redis-stop")
+    page.get_by_label("For how long").select_option("30")
+    page.get_by_role("button", name="Begin").dblclick()
+    expect(page.locator(".banner")).to_contain_text("Redis is stopped", timeout=20000)
+    here.get_by_role("button", name="whoami").click()
+    expect(here.get_by_role("status").first).to_contain_text("nobody was logged out")
+    page.reload()
+    page.get_by_role("button", name="End it now").click()
+    expect(page.locator(".banner")).to_have_count(0)
+    column(page, "session-redis").get_by_role("button", name="whoami").click()
+    expect(here.get_by_role("status").first).to_contain_text("You are user")
 
 
 @pytest.mark.browser
