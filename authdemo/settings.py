@@ -39,6 +39,8 @@ METRICS = env.flag("METRICS", default=LAB)
 METRICS_DIR = VAR_DIR / "metrics"
 # What `manage.py outage` is taking away; the lab's page shows it.
 OUTAGE_FILE = VAR_DIR / "outage.json"
+# While it is there, the lab's server hands out short-lived credentials.
+DEMO_TIMES_FILE = VAR_DIR / "demo-times"
 # Surprise: prometheus_client takes its folder from the environment alone, once, at its import.
 os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
 if METRICS:
@@ -68,6 +70,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "lab.side.times.DemoTimesMiddleware",  # with LAB=1 only
     "accounts.middleware.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -7,7 +7,7 @@ from rest_framework.renderers import JSONRenderer
 from accounts.contract.registry import flows
 from accounts.contract.urls import contract_urls
 from lab.mailbox import MailboxPage
-from lab.side.calls import OutageCall, RevokeCall, WorkerCall
+from lab.side.calls import OutageCall, RevokeCall, TimesCall, WorkerCall
 from lab.side.page import SidePage
 from lab.strategies import STRATEGIES
 from lab.views import RememberedView
@@ -30,6 +30,7 @@ urlpatterns = [
     path("", SidePage.as_view(), name="side"),
     path("side/worker/", WorkerCall.as_view(), name="side-worker"),
     path("side/outage/", OutageCall.as_view(), name="side-outage"),
+    path("side/times/", TimesCall.as_view(), name="side-times"),
     path("side/revoke/", RevokeCall.as_view(), name="side-revoke"),
     *(
         path(

@@ -18,7 +18,7 @@ from rest_framework.views import APIView
 
 from accounts.client import Refused
 from accounts.contract.csrf import enforce_csrf
-from lab.side import meter, outages, workers
+from lab.side import meter, outages, times, workers
 from lab.side.ways import WAYS, NotOffered
 from lab.strategies import STRATEGIES
 
@@ -90,4 +90,18 @@ class OutageCall(LabCall):
 
     def delete(self, request: Request) -> Response:
         outages.end()
+        return self.get(request)
+
+
+class TimesCall(LabCall):
+    """Which times do new credentials get? POST `{"on": true}` makes them short, for a lesson."""
+
+    def get(self, request: Request) -> Response:
+        return Response(times.in_force())
+
+    def post(self, request: Request) -> Response:
+        on = request.data.get("on")
+        if not isinstance(on, bool):
+            raise ValidationError({"on": "Say true or false."})
+        times.switch(on=on)
         return self.get(request)

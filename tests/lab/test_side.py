@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,11 @@ from playwright.sync_api import Locator, Page, expect
 from pytest_django import Settings
 
 from accounts.client import FlowClient
+from authdemo import gunicorn_config
+from jwt_api import denylist
+from lab.side import times
 from lab.side.ways import WAYS
+from lab.side.workers import each_worker
 from lab.strategies import STRATEGIES
 from tests.accounts.racing import browser, post
 from tests.accounts.racing import log_in as log_in_with
@@ -202,7 +207,7 @@ def test_nonsense_is_refused_with_a_sentence(caller: httpx.Client) -> None:
 
 @pytest.mark.usefixtures("lab", "db")
 def test_no_other_page_can_press_a_button_of_the_lab() -> None:
-    for path in ("revoke", "outage"):
+    for path in ("revoke", "outage", "times"):
         answer = Client(enforce_csrf_checks=True).post(f"/lab/side/{path}/")
         assert (answer.status_code, answer.json()["code"]) == (403, "csrf_failed")
 
@@ -292,7 +297,7 @@ def test_a_store_is_taken_away_and_brought_back_from_the_page(page: Page, site: 
     page.goto(f"{site}/lab/?columns=session-redis")
     here = column(page, "session-redis")
     log_in(page, "session-redis")
-    page.get_by_text("Take a store away").click()
+    page.get_by_text("Shorten the times, or take a store away").click()
     page.get_by_label("What", exact=True).select_option("redis-stop")
     page.get_by_label("For how long").select_option("30")
     page.get_by_role("button", name="Begin").dblclick()
@@ -304,6 +309,67 @@ def test_a_store_is_taken_away_and_brought_back_from_the_page(page: Page, site: 
     expect(page.locator(".banner")).to_have_count(0)
     column(page, "session-redis").get_by_role("button", name="whoami").click()
     expect(here.get_by_role("status").first).to_contain_text("You are user")
+
+
+# --- demo times -----------------------------------------------------------------------------
+
+USUAL = {"access": 900, "refresh": 7 * 86400, "session": 14 * 86400, "grace": 10}
+SHORT = {"access": 30, "refresh": 300, "session": 300, "grace": 5}
+
+
+def times_of_each_worker(site: str) -> list[dict[str, Any]]:
+    with each_worker(site.removeprefix("http://"), "/lab/side/worker/") as workers:
+        return [worker.get("/lab/side/times/", {})[1] for worker in workers]
+
+
+@pytest.mark.slow
+def test_demo_times_hold_on_every_worker_and_for_both_flows(
+    caller: httpx.Client, site: str
+) -> None:
+    for on, wanted in ((True, SHORT), (False, USUAL)):
+        assert caller.post("/lab/side/times/", json={"on": on}).status_code == 200
+        found = times_of_each_worker(site)
+        assert len(found) == 2
+        assert [{key: each[key] for key in wanted} for each in found] == [wanted, wanted]
+        for strategy, seconds in (("jwt-push", "access"), ("session-push", "session")):
+            client = FlowClient(site, strategy, under="/lab/strategies/")
+            with client.http:
+                credential = client.login("ada", "ada-demo-password")["credential"]
+            assert credential["expires_in"] == wanted[seconds]
+
+
+def test_demo_times_leave_the_denylist_as_long_as_older_tokens_live(settings: Settings) -> None:
+    before = denylist.longest_life()
+    times.apply(True)
+    try:
+        assert settings.SIMPLE_JWT["ACCESS_TOKEN_LIFETIME"].total_seconds() == 30
+        assert denylist.longest_life() == before
+    finally:
+        times.apply(False)
+    assert settings.SIMPLE_JWT["ACCESS_TOKEN_LIFETIME"].total_seconds() == 900
+
+
+def test_a_start_goes_back_to_the_usual_times(tmp_path: Path, settings: Settings) -> None:
+    settings.DEMO_TIMES_FILE = tmp_path / "demo-times"
+    times.switch(on=True)
+    assert times.seconds_left() > 3000
+    gunicorn_config.on_starting(None)
+    assert times.seconds_left() == 0
+    times.apply(False)
+
+
+@pytest.mark.browser
+def test_demo_times_are_switched_and_said(page: Page, site: str) -> None:
+    page.goto(f"{site}/lab/?columns=jwt-expiry")
+    column(page, "jwt-expiry")
+    page.get_by_text("Shorten the times, or take a store away").click()
+    page.get_by_role("button", name="Demo times").click()
+    expect(page.locator(".banner")).to_contain_text("access tokens 0:30 and 30 s of leeway")
+    log_in(page, "jwt-expiry")
+    held = column(page, "jwt-expiry").locator("[data-part=browser] .left")
+    expect(held).to_contain_text(re.compile("0:(30|2[0-9]) left"))
+    page.get_by_role("button", name="Usual times").click()
+    expect(page.locator(".banner")).to_have_count(0)
 
 
 @pytest.mark.browser

@@ -374,7 +374,8 @@ class Column {
     this.part("earlier").hidden = false;
   }
 
-  wire({ method, url, headers, body, answer }) {
+  wire(exchange) {
+    const { method, url, headers, body, answer } = exchange;
     const path = url.pathname.replace(this.flow.base, "");
     // After a reload only the answer tells that there was a cookie: these calls fail without one.
     const proven = answer.ok && ["refresh/", "whoami/"].includes(path);
@@ -389,6 +390,7 @@ class Column {
       message(`${method} ${url.pathname}`, sent, unseen.request, masked(body)),
       el("h4", {}, "Response"),
       message(`HTTP ${answer.status}`, got, unseen.response, answer.body),
+      ...(globalThis.Receipt ? [Receipt.panel(exchange)] : []), // in the lab only
     ];
   }
 }

@@ -29,7 +29,6 @@ class FlowClient extends EventTarget {
     this.key = key;
     this.base = `${under}${key}/`;
     this.jar = jar;
-    this.headers = {}; // sent with every request, beside the rule's own
     this.handsOutTokens = false; // a flow with a Bearer scheme says true
     this.token = null;
     this.ends = null; // when `token`, or the cookie, is over: milliseconds since 1970
@@ -130,7 +129,7 @@ class FlowClient extends EventTarget {
   /** Make one HTTP request. Resolves to {ok, status, code, body, headers, url}; never rejects. */
   async send(method, path, body, { accept = "application/json", quiet = false } = {}) {
     const url = new URL(path, new URL(this.base, location.href));
-    const headers = { ...this.headers, Accept: accept };
+    const headers = { Accept: accept };
     if (!SAFE_METHODS.has(method)) headers["X-CSRFToken"] = await this.csrf();
     if (this.token !== null) headers.Authorization = `Bearer ${this.token}`;
     const isForm = body instanceof URLSearchParams; // fetch names its type by itself

@@ -1,7 +1,7 @@
 "use strict";
 
-/* Under which conditions do the columns work? A store may be away. What is not as usual stands in a
- * banner on top for as long as it lasts, on every page of the lab that looks.
+/* Under which conditions do the columns work? A store may be away, and times may be short. What is not
+ * as usual stands in a banner on top for as long as it lasts.
  */
 
 const LOOK_EVERY = 1000; // milliseconds, while something is going on
@@ -69,5 +69,32 @@ function listenToOutages() {
   });
 }
 
+// --- demo times --------------------------------------------------------------------------------
+
+function showTimes(times) {
+  document.querySelector("[data-times]").hidden = times.on;
+  if (!times.on) return showBanner("times", null);
+  const words = el(
+    "p",
+    {},
+    el("strong", {}, "Demo times"),
+    `: access tokens ${span(times.access)} and ${times.leeway} s of leeway, refresh tokens ${span(times.refresh)}, `,
+    `idle sessions ${span(times.session)}, grace ${times.grace} s. What was handed out before keeps its own: log in again.`,
+  );
+  showBanner("times", [words, pressable("Usual times", () => switchTimes(false))]);
+}
+
+async function switchTimes(on) {
+  const answer = await lab.send("POST", "times/", { on }, { quiet: true });
+  if (answer.ok) showTimes(answer.body);
+}
+
+async function lookForTimes() {
+  const answer = await lab.send("GET", "times/", undefined, { quiet: true });
+  if (answer.ok) showTimes(answer.body);
+}
+
+document.querySelector("[data-times]").addEventListener("click", () => switchTimes(true));
 listenToOutages();
 lookForOutage();
+lookForTimes();

@@ -12,6 +12,9 @@ class StrategyColumn extends Column {
     clientOf(root.dataset);
     super(root);
     this.meter = new Meter(this);
+    const { flow, title: label } = root.dataset;
+    const tell = (event) => timeline?.add(event.detail, { flow, label });
+    this.flow.addEventListener("exchange", tell, { signal: this.listening.signal });
   }
 
   /** A strategy by its title; what another page's flow has begun, by its key. */
@@ -23,12 +26,6 @@ class StrategyColumn extends Column {
   remembered(body) {
     const families = body.families.map((family) => familyTree(family));
     return [...super.remembered(body), ...(families.length ? [el("h4", {}, "Token families"), ...families] : [])];
-  }
-
-  /** What the request cost, by the server's own count, where it tells. */
-  wire(exchange) {
-    const receipt = typeof Receipt === "undefined" ? null : Receipt.panel(exchange);
-    return [receipt, ...super.wire(exchange)].filter((part) => part !== null);
   }
 
   /** Two columns of one cookie are one login that is checked in two ways. */
@@ -62,6 +59,7 @@ function familyTree({ device, live, state, generations }) {
 // --- which columns there are -------------------------------------------------------------------
 
 let columns = [];
+const timeline = globalThis.Timeline ? new Timeline(document.querySelector("#timeline")) : null;
 
 const chooser = () => document.querySelector(".choose");
 const keysShown = () => columns.map((column) => column.root.dataset.client);
@@ -101,6 +99,7 @@ async function show(url) {
   if (!response.ok) return location.assign(url);
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   const focused = document.activeElement?.id;
+  present(url.searchParams.has("present"));
   chooser().replaceWith(document.adoptNode(page.querySelector(".choose")));
   listenToChooser();
   adopt([...page.querySelectorAll(".column")].map((root) => document.adoptNode(root)));
@@ -117,6 +116,24 @@ function listenToChooser() {
   chooser().querySelector("[data-remove]")?.addEventListener("click", () => go(keysShown().slice(0, -1)));
 }
 
+// --- on a projector ----------------------------------------------------------------------------
+
+/** Bigger type, and only what can be read from the last row. It stands in the address as well. */
+function present(on) {
+  document.querySelector("main").dataset.present = on ? "on" : "off";
+  document.querySelector("[data-present-toggle]").setAttribute("aria-pressed", String(on));
+}
+
+function listenToPresenter() {
+  document.querySelector("[data-present-toggle]").addEventListener("click", (event) => {
+    const on = event.target.getAttribute("aria-pressed") !== "true";
+    const columns = `columns=${keysShown().join(",")}`;
+    history.replaceState(null, "", `?${columns}${on ? "&present" : ""}`);
+    present(on);
+  });
+}
+
+listenToPresenter();
 addEventListener("popstate", () => show(new URL(location)));
 listenToChooser();
 onEveryColumn(() => columns);

@@ -127,7 +127,6 @@ function clientOf({ client: key, flow, cookie, livesAfter, livesOn }) {
 
   const client = new Strategy(key, { under: "/lab/strategies/", jar: keepsOtherwise ? key : flow });
   client.cookie = cookie;
-  client.headers["X-Lab-Receipt"] = "1";
   FlowClient.flows.set(key, client);
   return client;
 }
