@@ -26,6 +26,7 @@ from lab.strategies import STRATEGIES
 from tests.accounts.racing import browser, post
 from tests.accounts.racing import log_in as log_in_with
 from tests.browser.conftest import context  # noqa: F401  # watches the console
+from tests.browser.test_accessibility import complaints
 from tests.deployment import deployed
 
 pytestmark = pytest.mark.once
@@ -382,3 +383,37 @@ def test_the_meter_says_when_each_worker_refused(page: Page, site: str) -> None:
     expect(ended.get_by_role("listitem").first).to_contain_text("the first probe")
     lives = page.locator(".column[data-client=jwt-expiry] .meter")
     expect(lives.get_by_role("status")).to_contain_text("Still accepted, until", timeout=20000)
+
+
+# --- on a projector, on a telephone, by ear -------------------------------------------------
+
+
+@pytest.mark.browser
+def test_presenter_mode_hides_what_cannot_be_read_and_stands_in_the_address(
+    page: Page, site: str
+) -> None:
+    page.goto(f"{site}/lab/?columns=session-redis,jwt-expiry&present")
+    wire = column(page, "jwt-expiry").get_by_text("What went over the wire")
+    expect(wire).to_be_hidden()
+    page.get_by_role("button", name="Presenter mode").press("Enter")
+    expect(wire).to_be_visible()
+    assert page.url.endswith("?columns=session-redis,jwt-expiry")
+
+
+@pytest.mark.browser
+@pytest.mark.thorough
+def test_everybody_can_use_the_page(page: Page, site: str) -> None:
+    for mode in ("", "&present"):
+        page.goto(f"{site}/lab/?columns=session-redis,jwt-push,jwt-naive{mode}")
+        column(page, "jwt-naive")
+        log_in(page, "session-redis", "jwt-push", "jwt-naive")
+        page.get_by_text("Shorten the times, or take a store away").click()
+        page.get_by_role("button", name="Demo times").click()
+        page.get_by_role("button", name="Revoke in every column").click()
+        expect(page.locator(".workers li")).to_have_count(6, timeout=30000)
+        assert complaints(page) == []
+        for width in (320, 640, 1440):
+            page.set_viewport_size({"width": width, "height": 800})
+            assert page.evaluate("document.documentElement.scrollWidth") == width
+        page.get_by_role("button", name="Usual times").click()
+        expect(page.locator(".banner")).to_have_count(0)

@@ -24,7 +24,7 @@ class StrategyColumn extends Column {
   }
 
   remembered(body) {
-    const families = body.families.map((family) => familyTree(family));
+    const families = body.families.map((family, index) => familyTree(family, index === 0));
     return [...super.remembered(body), ...(families.length ? [el("h4", {}, "Token families"), ...families] : [])];
   }
 
@@ -39,7 +39,7 @@ class StrategyColumn extends Column {
 }
 
 /** One login as its secrets, the newest on top. */
-function familyTree({ device, live, state, generations }) {
+function familyTree({ device, live, state, generations }, open) {
   const rows = generations.map(({ number, state: word, issued }) =>
     el(
       "li",
@@ -53,7 +53,7 @@ function familyTree({ device, live, state, generations }) {
   if (older > 0) rows.push(el("li", { className: "hint" }, `and ${older} before, all used`));
   const tree = el("ol", { className: "generations", reversed: true }, ...rows);
   const summary = el("summary", {}, `${device}: `, el("span", { className: live ? "status good" : "status bad" }, state));
-  return el("details", { className: "family", open: live }, summary, tree);
+  return el("details", { className: "family", open }, summary, tree);
 }
 
 // --- which columns there are -------------------------------------------------------------------
