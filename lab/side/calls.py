@@ -40,6 +40,10 @@ class LabCall(APIView):
             # Threat: any page that is open in this browser could stop Redis here.
             enforce_csrf(request._request)
 
+    def asked(self) -> dict[str, Any]:
+        """The body's fields; none, if it is of another shape."""
+        return self.request.data if isinstance(self.request.data, dict) else {}
+
 
 class WorkerCall(LabCall):
     """Which process answers on this connection?"""
@@ -52,8 +56,8 @@ class RevokeCall(LabCall):
     """End a login that is made for it, and time when each worker knows."""
 
     def post(self, request: Request) -> Response:
-        strategy = {row.key: row for row in STRATEGIES}.get(str(request.data.get("strategy")))
-        how = str(request.data.get("how"))
+        strategy = {row.key: row for row in STRATEGIES}.get(str(self.asked().get("strategy")))
+        how = str(self.asked().get("how"))
         if strategy is None or how not in WAYS:
             raise ValidationError({"how": "Name a strategy and a way to end its login."})
         path = reverse("lab:side-worker")
@@ -79,7 +83,7 @@ class OutageCall(LabCall):
         return Response({"outage": outages.current()})
 
     def post(self, request: Request) -> Response:
-        kind, seconds = str(request.data.get("kind")), request.data.get("seconds")
+        kind, seconds = str(self.asked().get("kind")), self.asked().get("seconds")
         if kind not in outages.kinds() or seconds not in outages.LENGTHS:
             raise ValidationError({"kind": "Name a store of this site, and one of the lengths."})
         try:
@@ -100,7 +104,7 @@ class TimesCall(LabCall):
         return Response(times.in_force())
 
     def post(self, request: Request) -> Response:
-        on = request.data.get("on")
+        on = self.asked().get("on")
         if not isinstance(on, bool):
             raise ValidationError({"on": "Say true or false."})
         times.switch(on=on)

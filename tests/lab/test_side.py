@@ -201,9 +201,10 @@ def test_one_measurement_at_a_time_and_nobody_is_left_behind(
 
 
 def test_nonsense_is_refused_with_a_sentence(caller: httpx.Client) -> None:
-    for body in ({}, {"strategy": "jwt-push"}, {"strategy": 7, "how": []}):
-        answer = caller.post("/lab/side/revoke/", json=body)
-        assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+    for path in ("revoke", "outage", "times"):
+        for body in ({}, [], "text", {"strategy": "jwt-push", "kind": {}}, {"how": [], "on": 1}):
+            answer = caller.post(f"/lab/side/{path}/", json=body)
+            assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
 
 
 @pytest.mark.usefixtures("lab", "db")
