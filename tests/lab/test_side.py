@@ -120,6 +120,7 @@ def test_columns_are_chosen_added_and_taken_away_and_the_back_button_follows(
 
 
 @pytest.mark.browser
+@pytest.mark.thorough
 def test_every_strategy_logs_in_and_out_in_its_column(page: Page, site: str) -> None:
     for key in KEYS:
         page.goto(f"{site}/lab/?columns={key}")
@@ -276,6 +277,7 @@ def test_the_database_takes_no_writes_and_then_takes_them(
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_an_outage_ends_by_itself(caller: httpx.Client, session: Status) -> None:
     caller.post("/lab/side/outage/", json={"kind": "redis-stop", "seconds": 5})
     assert session("GET", "whoami/") == 503

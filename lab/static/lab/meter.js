@@ -45,7 +45,7 @@ class Meter {
     const ends = [" until ", el("b", {}, clock(until)), ", in ", countdown(until * 1000)];
     const verdict = Number.isFinite(last)
       ? [el("span", { className: "status good" }, `${known} after ${milliseconds(last)}`)]
-      : [el("span", { className: "status bad" }, `${because ? "Not ended" : unknown},`), ...ends];
+      : [el("span", { className: because ? "status" : "status bad" }, because ? "Goes on" : `${unknown},`), ...ends];
     this.say(...verdict, el("span", { className: "hint" }, ` ${by}${stated}`));
     this.part("workers").replaceChildren(
       ...workers.map((worker, index) =>
