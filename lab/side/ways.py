@@ -16,7 +16,7 @@ from lab.differences import because, difference
 from lab.strategies import Strategy
 
 UNDER = "/lab/strategies/"
-PREFIX = "meter-"
+PREFIX = "lab-meter-"
 # What the server says where a strategy has nothing to end, or to refresh with.
 NOTHING = ("not_found", "not_authenticated")
 
@@ -27,18 +27,16 @@ class NotOffered(Exception):
 
 @dataclass
 class Scene:
-    """A user who exists for one measurement only, and whose login is about to be ended."""
+    """A user who exists for one measurement only, and whose `login` is about to be ended."""
 
     url: str
     strategy: Strategy
     user: User
     password: str
+    login: FlowClient = field(init=False)
     clients: list[FlowClient] = field(default_factory=list)
     ends: float = 0.0
     """When the login's credential is over if nobody ends it: Unix seconds."""
-
-    def __post_init__(self) -> None:
-        self.login = self.logged_in()
 
     def client(self) -> FlowClient:
         client = FlowClient(self.url, self.strategy.key, under=UNDER)
@@ -48,18 +46,22 @@ class Scene:
     def logged_in(self) -> FlowClient:
         """One more device of the user."""
         client = self.client()
-        self.note_end(client.login(self.user.username, self.password))
+        answer = client.login(self.user.username, self.password)
+        self.ends = self.ends or end_of(answer)
         client.fetch_csrf_token()
         return client
-
-    def note_end(self, answer: dict[str, Any]) -> None:
-        self.ends = time.time() + answer["credential"]["expires_in"]
 
     def presented(self) -> dict[str, str]:
         """The headers by which the login is presented; the CSRF cookie goes along, and is idle."""
         cookies = "; ".join(f"{each.name}={each.value}" for each in self.login.http.cookies.jar)
         bearer = {"Authorization": f"Bearer {self.login.token}"} if self.login.token else {}
-        return {"Accept": "application/json", "Cookie": cookies} | bearer
+        # From the same browser: another one would be suspicious, and ended for that.
+        browser = {"User-Agent": self.login.http.headers["User-Agent"]}
+        return {"Accept": "application/json", "Cookie": cookies} | browser | bearer
+
+
+def end_of(answer: dict[str, Any]) -> float:
+    return time.time() + answer["credential"]["expires_in"]
 
 
 Act = Callable[[], object]
@@ -118,7 +120,7 @@ def reuse(scene: Scene) -> Act:
     thief.http.cookies.update(scene.login.http.cookies)
     thief.fetch_csrf_token()
     for _ in range(2):
-        scene.note_end(scene.login.refresh())
+        scene.ends = end_of(scene.login.refresh())
     return partial(thief.send, "POST", "refresh/")
 
 
@@ -146,12 +148,13 @@ def scene_for(url: str, strategy: Strategy) -> Iterator[Scene]:
     User.objects.filter(username__startswith=PREFIX).delete()
     password = secrets.token_urlsafe(16)
     user = User.objects.create_user(f"{PREFIX}{secrets.token_hex(4)}", password=password)
+    scene = Scene(url, strategy, user, password)
     try:
-        scene = Scene(url, strategy, user, password)
+        scene.login = scene.logged_in()
         yield scene
+    finally:
         for client in scene.clients:
             client.http.close()
-    finally:
         User.objects.filter(pk=user.pk).delete()
 
 

@@ -202,8 +202,9 @@ def test_one_measurement_at_a_time_and_nobody_is_left_behind(
 
 
 def test_nonsense_is_refused_with_a_sentence(caller: httpx.Client) -> None:
+    bodies: tuple[Any, ...] = ({}, [], "text", {"strategy": "jwt-push", "kind": {}}, {"on": 1})
     for path in ("revoke", "outage", "times"):
-        for body in ({}, [], "text", {"strategy": "jwt-push", "kind": {}}, {"how": [], "on": 1}):
+        for body in bodies:
             answer = caller.post(f"/lab/side/{path}/", json=body)
             assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
 

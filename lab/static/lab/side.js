@@ -59,6 +59,7 @@ function familyTree({ device, live, state, generations }, open) {
 // --- which columns there are -------------------------------------------------------------------
 
 let columns = [];
+let latest = 0; // which of the pages asked for is the newest
 const timeline = globalThis.Timeline ? new Timeline(document.querySelector("#timeline")) : null;
 
 const chooser = () => document.querySelector(".choose");
@@ -86,18 +87,20 @@ async function resume(added) {
   for (const column of added) await column.resume();
 }
 
-async function go(keys, { remember = true } = {}) {
+async function go(keys) {
   const url = new URL(location);
   const present = url.searchParams.has("present") ? "&present" : "";
   url.search = `?columns=${keys.join(",")}${present}`; // a person shall be able to read it
-  if (remember) history.pushState(null, "", url);
+  history.pushState(null, "", url);
   await show(url);
 }
 
 async function show(url) {
+  const asked = ++latest;
   const response = await fetch(url, { headers: { Accept: "text/html" } });
   if (!response.ok) return location.assign(url);
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  if (asked !== latest) return; // somebody has chosen again meanwhile
   const focused = document.activeElement?.id;
   present(url.searchParams.has("present"));
   chooser().replaceWith(document.adoptNode(page.querySelector(".choose")));
