@@ -11,6 +11,8 @@ from lab.client import ClientPage
 from lab.decide.page import DecidePage
 from lab.mailbox import MailboxPage
 from lab.receipts.code import CodePage
+from lab.side.calls import OutageCall, RevokeCall, TimesCall, WorkerCall
+from lab.side.page import SidePage
 from lab.strategies import STRATEGIES
 from lab.views import RememberedView
 from lab.weakened import WEAKENED
@@ -20,8 +22,8 @@ app_name = "lab"
 
 
 def remembered(request: HttpRequest, key: str) -> HttpResponseBase:
-    """The flow of that key answers."""
-    for flow in flows():
+    """The flow, or the strategy, of that key answers."""
+    for flow in (*flows(), *(row.flow for row in STRATEGIES)):
         if flow.key == key:
             return RememberedView.as_view(flow=flow)(request)
     raise Http404
@@ -31,6 +33,11 @@ def remembered(request: HttpRequest, key: str) -> HttpResponseBase:
 LIKE_A_MACHINE = {"renderer_classes": [JSONRenderer], "schema": None}
 
 urlpatterns = [
+    path("", SidePage.as_view(), name="side"),
+    path("side/worker/", WorkerCall.as_view(), name="side-worker"),
+    path("side/outage/", OutageCall.as_view(), name="side-outage"),
+    path("side/times/", TimesCall.as_view(), name="side-times"),
+    path("side/revoke/", RevokeCall.as_view(), name="side-revoke"),
     *(
         path(
             f"strategies/{row.key}/", include((contract_urls(row.flow, **LIKE_A_MACHINE), row.key))

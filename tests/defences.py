@@ -1535,6 +1535,27 @@ DEFENCES = (
         " if secret",
         "tests/lab/test_token.py -k without_a_secret",
     ),
+    Defence(
+        "no other page presses a button of the lab",
+        "lab/side/calls.py",
+        "enforce_csrf(request._request)",
+        "pass",
+        "tests/lab/test_side.py -k other_page",
+    ),
+    Defence(
+        "demo times leave the denylist as long as older tokens live",
+        "lab/side/times.py",
+        '"SESSION_COOKIE_AGE": min(',
+        '"ACCESS_SECONDS": ACCESS_SECONDS, "SESSION_COOKIE_AGE": min(',
+        "tests/lab/test_side.py -k denylist",
+    ),
+    Defence(
+        "the lab takes away no Redis that others may use",
+        "lab/side/outages.py",
+        'if is_ours or "redis" not in key',
+        "if True",
+        "tests/lab/test_side.py -k others",
+    ),
 )
 
 

@@ -63,7 +63,6 @@ class AttacksPage(TemplateView):
             for group in Group
         ]
         return super().get_context_data(
-            page="attacks",
             groups=[(group, rows) for group, rows in groups if rows],
             strategies=STRATEGIES,
             weakened=[(row, _cells(row, verdicts)) for row in WEAKENED],

@@ -40,7 +40,6 @@ class AuditPage(TemplateView):
             for result in (report.results if report else ())
         ]
         return super().get_context_data(
-            page="audit",
             report=report,
             made=datetime.fromisoformat(report.made) if report else None,
             by_flow=[(key, list(found)) for key, found in groupby(shown, key=flow_of)],

@@ -26,7 +26,6 @@ class DecidePage(TemplateView):
         costs = {each.strategy.key: costs_of(each) for each in found.best} if found else {}
         report = published()
         return super().get_context_data(
-            page="decide",
             questions=[(question, choice.get(question.key, "")) for question in QUESTIONS],
             unknown=unknown,
             found=found,
