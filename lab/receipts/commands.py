@@ -79,7 +79,7 @@ def listen() -> None:
     for name, listener in LISTENERS.items():
         setattr(AbstractConnection, name, listener(getattr(AbstractConnection, name)))
     for kind in (Connection, SSLConnection, UnixDomainSocketConnection):
-        kind._connect = _connect(kind._connect)  # type: ignore[method-assign]
+        kind._connect = _connection(kind._connect)  # type: ignore[method-assign]
 
 
 def _send_command(send: Callable[..., Any]) -> Callable[..., Any]:
@@ -132,27 +132,28 @@ def _read_response(read: Callable[..., Any]) -> Callable[..., Any]:
     return read_response
 
 
-def _connect(connect: Callable[..., Any]) -> Callable[..., Any]:
+def _connection(made: Callable[..., Any]) -> Callable[..., Any]:
     """A Redis that is away is asked nothing; that nobody was there is worth a line."""
 
-    @wraps(connect)
-    def _connect(self: Any) -> Any:
+    @wraps(made)
+    def connection(self: Any, *args: Any, **options: Any) -> Any:
         recording = current.get()
         if recording is None:
-            return connect(self)
+            return made(self, *args, **options)
         began = now()
         try:
-            return connect(self)
+            return made(self, *args, **options)
         except Exception as error:
             step = Step("redis", f"(no connection: {type(error).__name__})", began, now())
             recording.steps.append(step)
             raise
 
-    return _connect
+    return connection
 
 
 LISTENERS = {
     "send_command": _send_command,
     "pack_commands": _pack_commands,
     "read_response": _read_response,
+    "on_connect_check_health": _connection,  # the first words on a new one
 }

@@ -21,7 +21,7 @@ from lab.receipts.receipt import MOST_CHARACTERS, MOST_STEPS
 from lab.strategies import STRATEGIES
 from sessions_api.records import digest_of
 from tests.contract.transport import InProcess, keep_connections
-from tests.outages import no_redis
+from tests.outages import REDIS_AWAY, needs_redis_server, private_redis
 
 pytestmark = pytest.mark.django_db
 
@@ -204,14 +204,30 @@ def test_a_wrong_password_and_one_too_many_get_theirs(
     assert told == [(401, "password"), (429, "login limit")]
 
 
+@needs_redis_server
 @pytest.mark.once
-def test_a_store_that_is_away_is_told_of(visit: Any) -> None:
-    client = entered(visit, "sessions")
-    with no_redis():
-        response = client.send("GET", "whoami/", headers=ASK)
+@pytest.mark.parametrize("outage", ["killed", "stalled"])
+def test_a_redis_that_is_away_is_told_of(visit: Any, settings: Settings, outage: str) -> None:
+    with private_redis(settings) as server:
+        client = entered(visit, "sessions")
+        with REDIS_AWAY[outage](server):
+            response = client.send("GET", "whoami/", headers=ASK)
     receipt = receipt_of(response)
+    told = {step["text"] for step in receipt["steps"] if step["lane"] == "redis"}
     assert (response.status_code, receipt["counts"]["redis"]) == (503, 0)
-    assert "(no connection: " in receipt["steps"][-1]["text"]
+    assert len(told) == 1
+    assert told.pop().startswith("(no connection: ")
+
+
+@pytest.mark.once
+def test_a_command_that_redis_refuses_is_told_of(visit: Any, settings: Settings) -> None:
+    settings.LOGIN_LIMIT_SECONDS = 0  # which Redis refuses to be a key's lifetime
+    body = {"username": "ada", "password": PASSWORD}
+    response = visit("sessions").send("POST", "login/", body, headers=ASK)
+    receipt = receipt_of(response)
+    told = [step["text"].split()[0] for step in receipt["steps"] if step["lane"] == "redis"]
+    assert told == ["MULTI", "SET", "INCRBY", "PTTL", "EXEC"]
+    assert (response.status_code, receipt["refused_by"]) == (503, "login limit")
 
 
 @pytest.mark.once
