@@ -14,6 +14,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
+from redis.exceptions import RedisError
 from rich.console import Console
 from rich.markup import escape
 
@@ -64,6 +65,9 @@ class Command(BaseCommand):
                 report = audit(scene, chosen, lambda point: status.update(f"{point.title}"))
         except DatabaseError as error:
             words = f"Nothing could be audited: {error}. Is it migrated (manage.py migrate)?"
+            raise CommandError(words, returncode=2) from error
+        except RedisError as error:
+            words = f"Nothing could be audited: Redis does not answer ({error})."
             raise CommandError(words, returncode=2) from error
         except (NoAnswer, CannotStart, ContractError) as error:
             raise CommandError(f"Nothing could be audited: {error}", returncode=2) from error
