@@ -93,7 +93,8 @@ def encrypted(flow: str) -> Check:
         return Found(refused and max_age(hsts) >= HSTS_SECONDS, f"GET http://…{path}", shown)
 
     return Check(
-        "Plain HTTP is not answered, and browsers are told not to try it (HSTS, a year).",
+        "Plain HTTP is not answered, and browsers are told not to try it (HSTS, a year); or it is "
+        "answered to this machine only.",
         "Somebody on the way talks plain HTTP to the user, and HTTPS to the site.",
         look,
     )

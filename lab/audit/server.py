@@ -13,7 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from django.conf import settings
+from django.core.checks import ERROR, run_checks
 
+from accounts.auth_redis import auth_redis
 from accounts.models import User
 from lab.audit.scene import Person, Scene
 from lab.benchmark.run.servers import serving
@@ -28,6 +30,7 @@ WORKERS = 2
 @contextmanager
 def scene_of_this_deployment() -> Iterator[Scene]:
     """A server that runs, and a user of its own. Raises `CannotStart`, with the reason."""
+    refuse_what_cannot_start()
     with tempfile.TemporaryDirectory(prefix="authdemo-audit-") as folder, somebody() as person:
         project = Project("audit", Path(sys.executable), "authdemo.wsgi", variables(), "")
         with serving([project], WORKERS, Path(folder)) as started:
@@ -36,6 +39,18 @@ def scene_of_this_deployment() -> Iterator[Scene]:
                 yield scene
             finally:
                 scene.close()
+
+
+def refuse_what_cannot_start() -> None:
+    """Say what the server would say, in its own words, and before there is a user to be left over.
+
+    Raises `CannotStart` and `RedisError`.
+    """
+    errors = [found for found in run_checks() if found.level >= ERROR and not found.is_silenced()]
+    if errors:
+        refused = " ".join(f"{error.msg} {error.hint or ''}".strip() for error in errors)
+        raise CannotStart(f"The site does not start with this configuration. {refused}")
+    auth_redis().ping()
 
 
 def scene_at(url: str, person: Person) -> Scene:

@@ -278,10 +278,7 @@ QUESTIONS: tuple[Question, ...] = (
                         "Its check rests on Redis: without it the answer is 503.",
                         stated("each_request"),
                         shown_by(
-                            Tested(
-                                "tests/contract/test_store_outage.py::"
-                                "test_without_redis_a_call_waits_or_works"
-                            )
+                            Tested("tests/lab/test_decide.py::test_what_rests_on_redis_is_known")
                         ),
                     ),
                 ),

@@ -421,17 +421,19 @@ def test_another_deployment_is_asked_with_a_password_from_standard_input(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "variables", "said"),
     [
-        (["--url=http://127.0.0.1:9"], "does not answer"),
-        (["--url=www.example.com"], "begins with http"),
-        (["--username=ada"], "goes with --url"),
+        (["--url=http://127.0.0.1:9"], {}, "does not answer"),
+        (["--url=www.example.com"], {}, "begins with http"),
+        (["--username=ada"], {}, "goes with --url"),
+        ([], {"SECRET_KEY": "short"}, "SECRET_KEY, or one of its fallbacks, is short"),
+        ([], {"REDIS_URL": "redis://127.0.0.1:9/0"}, "Redis does not answer"),
     ],
 )
 def test_what_cannot_be_audited_is_refused_in_words(
-    arguments: list[str], said: str, tmp_path: Path
+    arguments: list[str], variables: dict[str, str], said: str, tmp_path: Path
 ) -> None:
-    found = run(tmp_path, "audit", *arguments)
+    found = run(tmp_path, "audit", *arguments, **variables)
 
     assert found.returncode == 2
     assert said in found.stderr

@@ -6,15 +6,17 @@ from itertools import product
 
 import pytest
 from django.test import Client
+from pytest_django import Settings
 
 from lab import proofs
 from lab.audit import points
 from lab.decide.page import listed, of_tables
-from lab.decide.questions import ALWAYS, QUESTIONS
+from lab.decide.questions import ALWAYS, QUESTIONS, rests_on_redis
 from lab.decide.recommend import Recommendation, reasons, recommend
 from lab.decide.tables import COMPARISONS
 from lab.proofs import Attacked, Counted, Differs, Measured, Proof, Written, attacks
 from lab.strategies import STRATEGIES
+from tests.outages import REDIS_AWAY, needs_redis_server, private_redis
 
 pytestmark = pytest.mark.once
 
@@ -88,6 +90,34 @@ def test_every_rule_and_every_cell_has_a_proof_and_every_rule_meets_somebody() -
             width = 1 + bool(line.says) + len(line.cells)
             assert width == len(table.columns), line.name
             assert all(cell.words and "{" not in cell.words for cell in line.cells)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("lab", "ada")
+@needs_redis_server
+def test_what_rests_on_redis_is_known(settings: Settings) -> None:
+    """`lab.differences` speaks of the flows here: the check of each strategy is tried out."""
+    with private_redis(settings) as server:
+        browsers = {key: logged_in(key) for key in ALL}
+        with REDIS_AWAY["killed"](server):
+            found = {key: whoami(key, *browser) for key, browser in browsers.items()}
+
+    assert found == {key: 503 if rests_on_redis(key) else 200 for key in ALL}
+
+
+def logged_in(key: str) -> tuple[Client, dict[str, str]]:
+    client = Client()
+    answer = client.post(
+        f"/lab/strategies/{key}/login/",
+        {"username": "ada", "password": "ada-demo-password"},
+        content_type="application/json",
+    )
+    token = answer.json()["credential"]["token"]
+    return client, {"authorization": f"Bearer {token}"} if token else {}
+
+
+def whoami(key: str, client: Client, headers: dict[str, str]) -> int:
+    return client.get(f"/lab/strategies/{key}/whoami/", headers=headers).status_code
 
 
 # --- the recommendation ---------------------------------------------------------------------

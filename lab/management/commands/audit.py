@@ -14,9 +14,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
+from redis.exceptions import RedisError
 from rich.console import Console
 from rich.markup import escape
 
+from accounts.contract.errors import ContractError
 from accounts.contract.registry import flows
 from lab.audit import points
 from lab.audit.point import Result, Status
@@ -45,8 +47,8 @@ class Command(BaseCommand):
         parser.add_argument("--url", help="another deployment, https://www.example.com")
         parser.add_argument(
             "--username",
-            help="who logs in there, several times; the password is asked for, or is the first "
-            "line of standard input",
+            help="who logs in there, several times, and may get a mail about it; the password is "
+            "asked for, or is the first line of standard input",
         )
         parser.add_argument(
             "--flow", action="append", choices=[flow.key for flow in flows()], help="this one alone"
@@ -64,7 +66,10 @@ class Command(BaseCommand):
         except DatabaseError as error:
             words = f"Nothing could be audited: {error}. Is it migrated (manage.py migrate)?"
             raise CommandError(words, returncode=2) from error
-        except (NoAnswer, CannotStart) as error:
+        except RedisError as error:
+            words = f"Nothing could be audited: Redis does not answer ({error})."
+            raise CommandError(words, returncode=2) from error
+        except (NoAnswer, CannotStart, ContractError) as error:
             raise CommandError(f"Nothing could be audited: {error}", returncode=2) from error
         except KeyboardInterrupt as stop:
             raise CommandError("Interrupted.", returncode=130) from stop
