@@ -17,6 +17,7 @@ from accounts.contract.checking import check
 from accounts.contract.registry import flows
 from lab.receipts.recording import current, now
 from lab.strategies import STRATEGIES
+from lab.weakened import WEAKENED
 
 # Whose method, its name, what a receipt calls it, and what holds once it has passed.
 CHECKS: tuple[tuple[type, str, str, str], ...] = (
@@ -42,12 +43,12 @@ def mark() -> None:
     """Mark the libraries' checks, and time each flow's authentication class. Once."""
     for owner, method, name, words in CHECKS:
         setattr(owner, method, check(name, words)(getattr(owner, method)))
-    for owner in {_owner(flow.authentication) for flow in _flows()}:
+    for owner in {_owner(type(flow.authentication())) for flow in _flows()}:
         owner.authenticate = _timed(owner.authenticate)
 
 
 def _flows() -> list[Any]:
-    return [*flows(), *(row.flow for row in STRATEGIES)]
+    return [*flows(), *(row.flow for row in (*STRATEGIES, *WEAKENED))]
 
 
 def _owner(authentication: type) -> Any:

@@ -114,7 +114,7 @@ def test_simulated_redis_is_refused_and_the_reader_is_told_why(
 
     assert process.returncode == 1
     assert "is simulated" in said
-    assert "nothing measured with it would say anything" in said
+    assert "nothing found with it would say anything" in said
     assert "Traceback" not in said
     assert left_over(mark) == []
 
