@@ -14,8 +14,11 @@ from lab.benchmark.documents import line_of, text
 COMMAND = "python manage.py attack --all --docs"
 PAGE_NAME, REPORT_NAME = "attacks.md", "attacks.json"
 SIGNS = {Verdict.SUCCEEDS: "✗", Verdict.STOPPED: "✓", Verdict.DOES_NOT_APPLY: "·"}
-# The first steps and the last ones: what is between them, in a race, is the same again.
-FIRST, LAST = 3, 4
+# The first step and the last ones: what is between them, in a race, is the same again.
+FIRST, LAST = 1, 3
+MOST_CHARACTERS = 160
+# What decides; a run on the reader's own machine shows the others as well.
+HEADERS = {"authorization", "cookie", "set-cookie", "www-authenticate", "retry-after", "location"}
 
 
 class NotForTheDocs(Exception):
@@ -39,7 +42,22 @@ def _short(cell: Cell) -> Cell:
     if len(steps) > FIRST + LAST:
         left_out = Exchange("", "", "", f"({len(steps) - FIRST - LAST} more like these)", 0)
         steps = (*steps[:FIRST], left_out, *steps[-LAST:])
+    steps = tuple(map(_brief, steps))
     return replace(cell, seconds=0.0, outcome=replace(cell.outcome, evidence=steps))
+
+
+def _brief(step: Exchange) -> Exchange:
+    return replace(
+        step,
+        request_headers=_deciding(step.request_headers),
+        request_body=step.request_body[:MOST_CHARACTERS],
+        response_headers=_deciding(step.response_headers),
+        response_body=step.response_body[:MOST_CHARACTERS],
+    )
+
+
+def _deciding(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, value) for name, value in headers if name.lower() in HEADERS)
 
 
 def page(report: Report, attacks: Sequence[Attack]) -> str:

@@ -12,7 +12,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from lab.attacks import documents, held, report
-from lab.attacks.attack import Attack, Exchange, Verdict
+from lab.attacks.attack import Attack, Exchange, Outcome, Verdict
 from lab.attacks.catalogue import ATTACKS, attack
 from lab.attacks.evidence import shown
 from lab.attacks.matrix import Cell, differences, run_matrix
@@ -68,6 +68,17 @@ def secrets_of(people: list[Person]) -> set[str]:
     held_by_them |= {value for person in people for value in (person.token, person.password)}
     secrets = {(value or "").rpartition(".")[2] for value in held_by_them}
     return {secret for secret in secrets if len(secret) >= 22}
+
+
+@pytest.mark.slow
+def test_what_the_forgers_sign_is_good_until_they_change_it(stage: Stage) -> None:
+    """Or they would be stopped by a mistake of their own."""
+    with closing(Scene(stage, strategy("jwt-expiry"))) as scene:
+        mallory = scene.person("mallory")
+        mallory.log_in()
+        for claims, status in (({}, 200), ({"aud": "shop"}, 401)):
+            mallory.present(scene.sign(mallory.access_token or "", claims=claims))
+            assert mallory.asks("Signed by the site's own key.").status_code == status
 
 
 @pytest.mark.slow
@@ -203,8 +214,8 @@ def test_the_command_names_what_it_does_not_know(arguments: list[str]) -> None:
         call_command("attack", *arguments, stdout=StringIO())
 
 
-def made_up(verdict: str) -> report.Outcome:
+def made_up(verdict: str) -> Outcome:
     known = {each.value for each in Verdict}
     step = Exchange("mallory", "GET", "http://127.0.0.1/", "She asks.", 401)
     chosen = Verdict(verdict) if verdict in known else Verdict.DOES_NOT_APPLY
-    return report.Outcome(chosen, "A lesson.", (step,))
+    return Outcome(chosen, "A lesson.", (step,))

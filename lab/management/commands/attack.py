@@ -25,6 +25,7 @@ from lab.attacks.report import NoReport, Report
 from lab.staging.processes import StageError
 from lab.strategies import STRATEGIES
 
+WIDE = 160  # columns; below it the matrix has signs alone, and says under it what they mean
 STYLES = {Verdict.SUCCEEDS: "bold red", Verdict.STOPPED: "green", Verdict.DOES_NOT_APPLY: "dim"}
 
 
@@ -125,13 +126,15 @@ class Command(BaseCommand):
     def show(self, found: Report, attacks: list[Attack]) -> None:
         keys = list(dict.fromkeys(cell.strategy for cell in found.cells))
         table = Table(box=SIMPLE_HEAD, pad_edge=False)
-        table.add_column("attack")
+        table.add_column("attack", overflow="fold")
         for key in keys:
-            table.add_column(key, overflow="fold")
+            table.add_column(key.replace("-", "\n"), no_wrap=True)
+        in_words = self.console.width >= WIDE
         for attack in attacks:
             cells = (found.cell(attack.key, key) for key in keys)
-            table.add_row(attack.key, *(shown(cell) for cell in cells))
+            table.add_row(attack.key, *(shown(cell, in_words) for cell in cells))
         self.console.print(table)
+        self.console.print("  ".join(f"{sign} {verdict.value}" for verdict, sign in SIGNS.items()))
         for count in report.counts(found.cells):
             self.console.print(
                 f"{count.strategy:17} {count.stopped} of {count.applied} that apply were stopped"
@@ -139,11 +142,12 @@ class Command(BaseCommand):
         self.console.print(f"The evidence is in {report.path()}.")
 
 
-def shown(cell: Cell | None) -> str:
+def shown(cell: Cell | None, in_words: bool) -> str:
     if cell is None:
         return ""
     verdict = cell.outcome.verdict
-    return f"[{STYLES[verdict]}]{SIGNS[verdict]} {verdict.value}[/]"
+    words = f" {verdict.value}" if in_words else ""
+    return f"[{STYLES[verdict]}]{SIGNS[verdict]}{words}[/]"
 
 
 def interrupt(signum: int, frame: FrameType | None) -> None:
