@@ -16,7 +16,8 @@ from typing import Any
 from django.conf import settings
 
 from accounts import jws, lifecycle, throttling
-from accounts.contract import csrf, parsers, permissions
+from accounts.contract import csrf, parsers
+from accounts.contract.views import ContractView
 from accounts.cookies import CookieTossingMiddleware
 from jwt_api import flow as jwt_flow
 from jwt_api import revocation, tokens
@@ -25,7 +26,6 @@ from jwt_api.authentication import Authentication
 from lab.attacks.attack import SESSIONS, TOKENS, Exchange, Source
 from lab.strategies import Strategy, database_sessions
 from sessions_api import engine
-from sessions_api import flow as session_flow
 from sessions_api import store as session_store
 
 EVERY = (*SESSIONS, *TOKENS)
@@ -110,11 +110,10 @@ LINES = (
     Line("another method", Authentication.authenticate, "another method"),
     Line("CSRF|csrf|Referer|Origin", csrf.enforce_csrf, "raise CsrfFailed"),
     Line("deleted meanwhile", lifecycle.revoked_if_deleted, "deleted meanwhile"),
-    Line("no session cookie|^not_authenticated", permissions.HasScope, "class HasScope"),
+    Line("^not_authenticated", ContractView.prove_authority, "perform_authentication"),
     Line("session ended while writing", engine.SessionStore.save, "raise UpdateError"),
     Line("parse_error", parsers.JSONParser.parse, "raise ParseError"),
     Line("limits", throttling._count, "StoreUnavailable"),
-    Line("is not right|current_password", session_flow.Flow.renew, "adopt"),
 )
 
 
