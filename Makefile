@@ -16,7 +16,7 @@ PRODUCTION = ENV_FILE=/dev/null VAR_DIR=$$(mktemp -d) DEBUG=0 LAB=0 HTTPS=1 COOK
 # How many reads and changes `make mirror` judges.
 MIRROR_STEPS ?= 10000000
 
-.PHONY: help run test races fuzz mirror mirror-times login-times load benchmark defences check doctor clean
+.PHONY: help run test races fuzz mirror mirror-times login-times load benchmark pictures defences check doctor clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ login-times: ## how long failed logins take, by what is wrong with them: a few m
 
 benchmark: ## measure every strategy and its peers on this machine (a minute: ARGS=--quick)
 	$(PYTHON) -m authdemo.bootstrap requirements.txt manage.py benchmark $(ARGS)
+
+pictures: ## take the pictures of README and docs anew, with Chromium: a minute
+	$(IN_ENVIRONMENT) -m pytest -q tests/pictures.py $(ARGS)
 
 defences: ## take each defence out, and see a test go red: about ten minutes
 	$(IN_ENVIRONMENT) -m tests.defences

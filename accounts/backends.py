@@ -10,6 +10,7 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth.backends import ModelBackend
 from django.http import HttpRequest
 
+from accounts.contract.checking import check
 from accounts.models import User
 from accounts.throttling import claim_attempt, give_back_attempt
 
@@ -40,16 +41,20 @@ class ThrottledBackend(ModelBackend):
             return None
         claims = claim_attempt(request, username)
         user = user_called(username)
+        if not self.proves(user, password):
+            return None
+        give_back_attempt(claims)
+        return user
+
+    @check("password", "The account may log in, and this is its password.")
+    def proves(self, user: User | None, password: str) -> bool:
         if user is None or not self.user_can_authenticate(user):
             # Hashed all the same, or the time would tell who has an account. Threat: Django checks
             # an inactive user's password as well, and renews an old hash if it is right: the time
             # would tell that it is.
             User().set_password(password)
-            return None
-        if not user.check_password(password):
-            return None
-        give_back_attempt(claims)
-        return user
+            return False
+        return user.check_password(password)
 
     # Surprise: Django's own does not call `authenticate`, and so would not count.
     aauthenticate = sync_to_async(authenticate)

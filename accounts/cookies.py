@@ -12,6 +12,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 
+from accounts.contract.checking import check
 from accounts.contract.errors import CookieTossed
 from accounts.middleware import plain_error
 
@@ -31,6 +32,7 @@ class CookieTossingMiddleware:
         return self.get_response(request)
 
 
+@check("cookies", "No cookie of ours came twice, or in disguise.", refuses=bool)
 def is_tossed(header: str) -> bool:
     """Is one of our cookies in this header more than once, or under a name in disguise?
 

@@ -5,10 +5,13 @@ import re
 import jwt
 from jwt.utils import base64url_decode
 
+from accounts.contract.checking import check
+
 # Stricter than PyJWT, which takes padding and white space (RFC 8725bis, section 3.14).
 TOKEN_TEXT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
 
 
+@check("text", "It has the one text that a token of ours can have.")
 def check_text(text: str, *, most: int) -> None:
     """Refuse what is no compact JWS of at most `most` characters; raises `jwt.DecodeError`, or
     `ValueError` for what is no UTF-8.

@@ -14,6 +14,7 @@ from django.middleware.csrf import rotate_token
 
 from accounts.audit import record
 from accounts.backends import user_called
+from accounts.contract.checking import check
 from accounts.contract.errors import CredentialRevoked, Throttled
 from accounts.contract.flow import Credential, Device, Flow, Presented
 from accounts.contract.registry import keepers
@@ -141,6 +142,7 @@ def rename(user: User, display_name: str) -> None:
         user.save(update_fields=["display_name"])
 
 
+@check("user's row", "The row says that its user may log in, and has not ended all logins since.")
 def current_user(presented: Presented) -> User:
     """The row, as it is now, of the user whom a credential names; or `CredentialRevoked`.
 

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from accounts.auth_redis import Redis
+from accounts.contract.checking import check
 from accounts.models import User
 
 logger = logging.getLogger("authdemo.snapshots")
@@ -30,6 +31,7 @@ class Snapshot:
     is_staff: bool
     is_superuser: bool
 
+    @check("epoch", "Its user may log in, and has not ended all logins since.")
     def admits(self, epoch: int | None) -> bool:
         """Whether a credential of that epoch is let in: its user may log in, and ended nothing."""
         return self.is_active and self.epoch == epoch

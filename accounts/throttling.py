@@ -14,6 +14,7 @@ from django.http import HttpRequest
 from django_redis import get_redis_connection
 
 from accounts.client_info import client_network
+from accounts.contract.checking import check
 from accounts.contract.errors import STORE_ERRORS, StoreUnavailable, Throttled
 from accounts.known_devices import known_device
 
@@ -85,6 +86,7 @@ def mail_limits(request: HttpRequest, address: str) -> list[Limit]:
     ]
 
 
+@check("login limit", "There were not too many attempts; this one is counted before it is tried.")
 def claim_attempt(request: HttpRequest | None, username: str) -> list[Claim]:
     """Count one attempt and say where, or raise `Throttled` with the seconds to wait.
 
@@ -96,6 +98,7 @@ def claim_attempt(request: HttpRequest | None, username: str) -> list[Claim]:
     return [_count(limit) for limit in limits(request, username)]
 
 
+@check("mail limit", "Not too many mails were asked for; this one is counted before it is sent.")
 def claim_mail(request: HttpRequest, address: str) -> list[Claim]:
     """Count one mail to the address; raises as `claim_attempt` does."""
     return [_count(limit) for limit in mail_limits(request, address)]

@@ -12,7 +12,7 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 from gunicorn.workers.base import Worker
 
-from authdemo.startup import forget_former_metrics
+from authdemo.startup import forget_demo_times, forget_former_metrics
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "authdemo.settings")
 
@@ -44,6 +44,7 @@ logger_class = SiteLogger
 def on_starting(server: Arbiter) -> None:
     """In the master, before it has workers."""
     forget_former_metrics()
+    forget_demo_times()
 
 
 def child_exit(server: Arbiter, worker: Worker) -> None:

@@ -37,6 +37,10 @@ LOG_LEVEL = env.one_of(
 LOG_FORMAT = env.one_of("LOG_FORMAT", ("json", "text"), default="text" if DEBUG or LAB else "json")
 METRICS = env.flag("METRICS", default=LAB)
 METRICS_DIR = VAR_DIR / "metrics"
+# What `manage.py outage` is taking away; the lab's page shows it.
+OUTAGE_FILE = VAR_DIR / "outage.json"
+# While it is there, the lab's server hands out short-lived credentials.
+DEMO_TIMES_FILE = VAR_DIR / "demo-times"
 # Surprise: prometheus_client takes its folder from the environment alone, once, at its import.
 os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
 if METRICS:
@@ -66,6 +70,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "lab.receipts.middleware.ReceiptMiddleware",  # with LAB=1 only; outermost, to see all of it
+    "lab.side.times.DemoTimesMiddleware",  # with LAB=1 only
     "accounts.middleware.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -288,6 +294,9 @@ KNOWN_DEVICE_COOKIE_SAMESITE: Literal["Strict"] = "Strict"
 LAB_SESSION_COOKIE_NAME = f"{COOKIE_PREFIX}sql-sessionid"
 LAB_ACCESS_COOKIE_NAME = f"{COOKIE_PREFIX}access"
 
+# What the lab's browser attacks ask for a browser; the tests and the doctor ask the same.
+FIND_BROWSER = "authdemo.browser.find_browser"
+
 MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
 
 # --- the jwt flow ---------------------------------------------------------------------------
@@ -334,6 +343,8 @@ SIMPLE_JWT = {
 API_PATHS = (
     "/api/",
     "/lab/strategies/",
+    "/lab/weakened/",
+    "/lab/side/",
 )
 
 REST_FRAMEWORK = {
@@ -415,6 +426,8 @@ LOGGING = {
         # Its own handlers would write every line once more, past the formatter.
         # Threat: its DEBUG lines quote the values of SQL statements, the hashes of passwords too.
         "django": {"handlers": [], "level": "INFO" if LOG_LEVEL == "DEBUG" else LOG_LEVEL},
+        # Its line for each request that the lab makes of this site stands in the site's own log.
+        "httpx": {"level": "WARNING"},
         "django.server": {"handlers": [], "level": "NOTSET", "propagate": True},
     },
 }

@@ -42,6 +42,11 @@ def forget_former_metrics() -> None:
         file.unlink(missing_ok=True)
 
 
+def forget_demo_times() -> None:
+    """Go back to the usual times, whatever the lab's page had chosen before; as above."""
+    settings.DEMO_TIMES_FILE.unlink(missing_ok=True)
+
+
 def refuse_insecure_configuration() -> None:
     """Raise `ImproperlyConfigured` with every error that the system checks find.
 

@@ -15,7 +15,7 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpResponseBase
 from django.utils.module_loading import import_string
 
-from authdemo.startup import forget_former_metrics
+from authdemo.startup import forget_demo_times, forget_former_metrics
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -69,6 +69,7 @@ def serve_with_waitress(listener: socket.socket) -> int:
     import waitress
 
     forget_former_metrics()
+    forget_demo_times()
     waitress.serve(
         without_body_for_head(load_application()),
         sockets=[listener],

@@ -15,6 +15,7 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.request import Request
 from rest_framework_simplejwt.exceptions import ExpiredTokenError, TokenError
 
+from accounts.contract.checking import check
 from accounts.contract.errors import (
     CredentialExpired,
     CredentialInvalid,
@@ -54,6 +55,7 @@ class Authentication(BaseAuthentication):
             roles = roles_now(token, self.revocation or settings.JWT_REVOCATION)
         return holder(token, flow="jwt", roles=roles, scope=scope)
 
+    @check("program", "The row of the program's token is there: its user has not ended it.")
     def looked_up(self, token: ProgramAccessToken, request: Request) -> frozenset[str]:
         """What a program's token may do, as long as its row is there.
 
@@ -70,6 +72,7 @@ class Authentication(BaseAuthentication):
         return 'Bearer realm="authdemo"'
 
 
+@check("bearer", "The Authorization header, if it brings a bearer token, brings exactly one.")
 def bearer_token(request: Request) -> bytes | None:
     """The text in `Authorization: Bearer`; None where another scheme, or nothing, was sent."""
     scheme, *rest = get_authorization_header(request).split() or [b""]

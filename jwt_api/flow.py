@@ -20,7 +20,7 @@ from accounts.contract.errors import (
     CredentialRevoked,
     NotAuthenticated,
 )
-from accounts.contract.flow import Credential, Device, EndedDevice, Remembered
+from accounts.contract.flow import Credential, Device, EndedDevice, Family, Remembered
 from accounts.lifecycle import revoked_if_deleted
 from accounts.models import AuthEvent, User
 from accounts.suspicion.consequences import carry_out
@@ -171,6 +171,9 @@ class Flow(contract.Flow):
 
     def remembered(self, user_id: int) -> list[Remembered]:
         return [*store.remembered(user_id), *programs.remembered(user_id)]
+
+    def families(self, user_id: int) -> list[Family]:
+        return store.families(user_id)
 
     def purge(self, *, batch: int, dry_run: bool = False) -> Iterator[Counter[str]]:
         return purge(batch=batch, dry_run=dry_run)

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from accounts import security_log
+from accounts.contract.checking import check
 from accounts.secret_file import read_or_create
 from jwt_api import key_files
 from jwt_api.key_files import KEY_FILES, VARIABLE, File
@@ -61,6 +62,7 @@ class KeyRing:
     distrusted: dict[str, float]
     """Since when, in Unix seconds, by `kid`. Their files are not read as keys, if any are left."""
 
+    @check("key", "Its kid names a key of our own ring.", refuses=lambda key: key is None)
     def find(self, kid: object) -> Key | None:
         """The key of that name, by equality; a path, URL or SQL in `kid` is just unknown."""
         return self.keys.get(kid) if isinstance(kid, str) else None

@@ -14,6 +14,7 @@ from functools import lru_cache
 from django.conf import settings
 from redis.exceptions import RedisError
 
+from accounts.contract.checking import check
 from accounts.contract.errors import CredentialRevoked, StoreUnavailable
 from accounts.models import User
 from accounts.snapshots import Snapshot, row_of
@@ -43,6 +44,7 @@ def roles_in(token: AccessToken) -> tuple[str, ...]:
     return tuple(token.get("roles", []))
 
 
+@check("denylist", "The denylist names neither its device nor a change of its user that ends it.")
 def _roles_by_denylist(token: AccessToken, *, pushed: bool) -> tuple[str, ...]:
     since, user, ended = denylist.read(token.user_id, token.device, pushed=pushed)
     if ended is not None:

@@ -10,7 +10,7 @@ second valid text with the same `jti`; a list of texts would miss it.)
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from functools import wraps
 from typing import TYPE_CHECKING, ParamSpec, TypedDict, TypeVar
@@ -22,13 +22,14 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
+from accounts.contract.checking import check
 from accounts.contract.errors import (
     CredentialExpired,
     CredentialInvalid,
     CredentialReused,
     CredentialRevoked,
 )
-from accounts.contract.flow import Remembered, new_device_id
+from accounts.contract.flow import Family, Generation, Remembered, new_device_id
 from accounts.models import User
 from accounts.suspicion.policy import Verdict, judge
 from accounts.suspicion.rules import Use
@@ -49,6 +50,8 @@ Ended = TokenFamily.Ended
 # PostgreSQL's serialization_failure and deadlock_detected: of two transactions one was undone.
 CONFLICTS = {"40001", "40P01"}
 MOST_TRIES = 40
+MOST_SHOWN = 20
+GENERATIONS_SHOWN = 6
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -108,6 +111,7 @@ def start_family(user: User, *, ip: str, user_agent: str) -> tuple[TokenFamily, 
     return family, token
 
 
+@check("rotation", "It is the current one of its login, and is used up by this.")
 def rotate(token: RefreshToken, use: Use | None = None) -> tuple[TokenFamily, RefreshToken]:
     """Exchange a refresh token for its successor: once. `use` says who asks, for the rules.
 
@@ -135,6 +139,7 @@ def rotate(token: RefreshToken, use: Use | None = None) -> tuple[TokenFamily, Re
         raise CredentialReused("refresh token reused")
 
 
+@check("family", "The database has its login: live, of this epoch, and its end has not come.")
 def _family_of(token: RefreshToken) -> ReadFamily:
     """The live family that the token belongs to, with its user and tokens: one SQL statement.
 
@@ -162,6 +167,7 @@ def _family_of(token: RefreshToken) -> ReadFamily:
     return family
 
 
+@check("suspicion", "It is used as its owner would use it.")
 def _judge(family: TokenFamily, use: Use | None) -> Verdict | None:
     if use is None:
         return None
@@ -292,7 +298,7 @@ def live_families(user_id: int) -> list[TokenFamily]:
 def remembered(user_id: int) -> list[Remembered]:
     """Every row that the database holds for the user's logins, newest first."""
     now = timezone.now()
-    families = TokenFamily.objects.filter(user_id=user_id).order_by("-created")[:20]
+    families = TokenFamily.objects.filter(user_id=user_id).order_by("-created")[:MOST_SHOWN]
     rows = [
         Remembered(
             where="database",
@@ -303,7 +309,7 @@ def remembered(user_id: int) -> list[Remembered]:
         for family in families
     ]
     tokens = OutstandingToken.objects.filter(user_id=user_id, expires_at__gt=now)
-    for token in tokens.select_related("blacklistedtoken").order_by("-created_at")[:20]:
+    for token in tokens.select_related("blacklistedtoken").order_by("-created_at")[:MOST_SHOWN]:
         used = hasattr(token, "blacklistedtoken")
         rows.append(
             Remembered(
@@ -314,6 +320,31 @@ def remembered(user_id: int) -> list[Remembered]:
             )
         )
     return rows
+
+
+def families(user_id: int) -> list[Family]:
+    """The user's token families, each with its latest refresh tokens, newest first."""
+    found = TokenFamily.objects.filter(user_id=user_id).select_related("current", "previous")
+    return [
+        Family(
+            device=family.pk,
+            live=family.ended is None,
+            state=_state(family),
+            generations=tuple(_generations(family)),
+        )
+        for family in found.order_by("-created")[:MOST_SHOWN]
+    ]
+
+
+def _generations(family: TokenFamily) -> Iterator[Generation]:
+    newest = family.generation
+    # A family knows two of its tokens; of the others it knows that they were.
+    rows = {newest: family.current, newest - 1: family.previous}
+    for number in range(newest, max(0, newest - GENERATIONS_SHOWN), -1):
+        row = rows.get(number)
+        is_used, is_over = number < newest, family.ended is not None
+        state = "used" if is_used else "revoked" if is_over else "not used yet"
+        yield Generation(number, state, row.created_at if row is not None else None)
 
 
 def _state(family: TokenFamily) -> str:

@@ -24,6 +24,7 @@ from rest_framework_simplejwt.exceptions import (
     TokenError,
 )
 
+from accounts.contract.checking import check
 from accounts.jws import check_text
 from jwt_api.keys import ring
 
@@ -76,17 +77,14 @@ class KeyRingBackend(TokenBackend):
 
     def _decode(self, token: str, *, check_expiry: bool) -> dict[str, Any]:
         header = jwt.get_unverified_header(token)
-        # Media types are case-insensitive (RFC 9068, section 4; RFC 2045, section 5.1).
-        if str(header.get("typ", "")).lower() != self.typ:
-            raise jwt.InvalidTokenError("wrong typ")
+        self._check_typ(header)
         # Threat: a key that the token itself brings (`jwk`, `jku`, `x5u`) would be the attacker's.
         # Only `kid` is looked at, and only in our own ring.
         key = ring().find(header.get("kid"))
         if key is None:
             raise jwt.InvalidTokenError("unknown kid")
         signer = key.signer
-        if header.get("alg") != signer.algorithm:
-            raise jwt.InvalidAlgorithmError("wrong alg for this key")
+        check_algorithm(header, signer.algorithm)
         return jwt.decode(
             token,
             signer.public,
@@ -96,6 +94,18 @@ class KeyRingBackend(TokenBackend):
             leeway=self.get_leeway(),
             options={"require": REQUIRED, "strict_aud": True, "verify_exp": check_expiry},
         )
+
+    @check("typ", "Its header says that it is this kind of token (`typ`).")
+    def _check_typ(self, header: dict[str, Any]) -> None:
+        # Media types are case-insensitive (RFC 9068, section 4; RFC 2045, section 5.1).
+        if str(header.get("typ", "")).lower() != self.typ:
+            raise jwt.InvalidTokenError("wrong typ")
+
+
+@check("algorithm", "Its alg is the one algorithm of that key.")
+def check_algorithm(header: dict[str, Any], algorithm: str) -> None:
+    if header.get("alg") != algorithm:
+        raise jwt.InvalidAlgorithmError("wrong alg for this key")
 
 
 def _segment(part: dict[str, Any]) -> bytes:
@@ -143,6 +153,7 @@ class _Token(tokens.Token):
         return self.payload["sid"]
 
 
+@check("claims", "Every claim has the shape in which we issue it.")
 def check_claims(payload: dict[str, Any], *, client_id: object) -> None:
     """Refuse claims of another shape than we issue, before anything looks at them.
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from django.conf import settings
 
+from accounts.contract.checking import check
 from jwt_api.keys import ring
 from jwt_api.tokens import AccessToken
 
@@ -35,6 +36,7 @@ class _Kept:
 _kept: _Kept | None = None
 
 
+@check("token", "Its text passes every check: those below, or this process remembers that it did.")
 def verified(text: bytes, verify: Verify) -> AccessToken:
     """The token that `verify` made of this text, now or earlier; what it raises is not kept.
 
@@ -63,6 +65,7 @@ def _frozen(token: AccessToken) -> AccessToken:
     return token
 
 
+@check("time", "Its time has come, and is not over: exp, iat and nbf, which nobody remembers.")
 def _is_timely(token: AccessToken) -> bool:
     """`exp`, `iat` and `nbf` as PyJWT reads them (RFC 7519, section 4.1)."""
     claims, now = token.payload, time.time()

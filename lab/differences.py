@@ -329,7 +329,13 @@ DIFFERENCES = (
 
 def difference(key: str, flow: str) -> Any:
     """The answer of one flow to one difference; or of a strategy, by default its flow's."""
-    answers = next(d for d in DIFFERENCES if d.key == key).answers
-    if flow in answers:
-        return answers[flow]
-    return answers[strategy(flow).variant_of]
+    return _of(flow, next(d for d in DIFFERENCES if d.key == key).answers)
+
+
+def because(key: str, flow: str) -> str:
+    """The reason for that answer."""
+    return _of(flow, next(d for d in DIFFERENCES if d.key == key).because)
+
+
+def _of(flow: str, given: dict[str, Any]) -> Any:
+    return given[flow] if flow in given else given[strategy(flow).variant_of]

@@ -6,16 +6,24 @@ from rest_framework.renderers import JSONRenderer
 
 from accounts.contract.registry import flows
 from accounts.contract.urls import contract_urls
+from lab.audit.page import AuditPage, AuditState
+from lab.client import ClientPage
+from lab.decide.page import DecidePage
 from lab.mailbox import MailboxPage
+from lab.receipts.code import CodePage
+from lab.side.calls import OutageCall, RevokeCall, TimesCall, WorkerCall
+from lab.side.page import SidePage
 from lab.strategies import STRATEGIES
 from lab.views import RememberedView
+from lab.weakened import WEAKENED
+from lab.weakened.urls import weakened_urls
 
 app_name = "lab"
 
 
 def remembered(request: HttpRequest, key: str) -> HttpResponseBase:
-    """The flow of that key answers."""
-    for flow in flows():
+    """The flow, or the strategy, of that key answers."""
+    for flow in (*flows(), *(row.flow for row in STRATEGIES)):
         if flow.key == key:
             return RememberedView.as_view(flow=flow)(request)
     raise Http404
@@ -25,13 +33,28 @@ def remembered(request: HttpRequest, key: str) -> HttpResponseBase:
 LIKE_A_MACHINE = {"renderer_classes": [JSONRenderer], "schema": None}
 
 urlpatterns = [
+    path("", SidePage.as_view(), name="side"),
+    path("side/worker/", WorkerCall.as_view(), name="side-worker"),
+    path("side/outage/", OutageCall.as_view(), name="side-outage"),
+    path("side/times/", TimesCall.as_view(), name="side-times"),
+    path("side/revoke/", RevokeCall.as_view(), name="side-revoke"),
     *(
         path(
             f"strategies/{row.key}/", include((contract_urls(row.flow, **LIKE_A_MACHINE), row.key))
         )
         for row in STRATEGIES
     ),
+    *(
+        path(f"weakened/{row.key}/", include((weakened_urls(row, **LIKE_A_MACHINE), row.key)))
+        for row in WEAKENED
+    ),
     path("remembered/<slug:key>/", remembered, name="remembered"),
+    path("token/", include("lab.token.urls")),
+    path("audit/", AuditPage.as_view(), name="audit"),
+    path("audit/state/", AuditState.as_view(), name="audit-state"),
+    path("decide/", DecidePage.as_view(), name="decide"),
     path("attacks/", include("lab.attacks.urls")),
+    path("client/<slug:key>/", ClientPage.as_view(), name="client"),
     path("mailbox/", MailboxPage.as_view(), name="mailbox"),
+    path("code/", CodePage.as_view(), name="code"),
 ]

@@ -14,5 +14,6 @@ class RememberedView(ContractView):
 
     @extend_schema(exclude=True)
     def get(self, request: Request) -> Response:
-        entries = self.flow.remembered(self.presented().user_id)
-        return Response({"entries": [asdict(entry) for entry in entries]})
+        user_id = self.presented().user_id
+        entries, families = self.flow.remembered(user_id), self.flow.families(user_id)
+        return Response({"entries": map(asdict, entries), "families": map(asdict, families)})

@@ -17,6 +17,7 @@ from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.base import SessionBase, UpdateError
 from django.http import HttpRequest
 
+from accounts.contract.checking import check
 from accounts.contract.errors import (
     ContractError,
     CredentialExpired,
@@ -34,6 +35,7 @@ from sessions_api.records import (
     ANONYMOUS,
     SESSION_ID,
     Record,
+    decode,
     new_session_id,
     user_of,
 )
@@ -83,10 +85,7 @@ class SessionStore(SessionBase):
         session_id = self.session_key
         assert session_id is not None
         raw, record, snapshot = store.read(session_id, self.check)
-        if raw is not None and record is None:
-            self.refusal = CredentialInvalid("unreadable record")
-        else:
-            self.refusal = self._refusal_of(session_id, record, snapshot)
+        self.refusal = self._refusal_of(session_id, raw, record, snapshot)
         if self.refusal is None:
             assert raw is not None
             assert record is not None
@@ -100,6 +99,7 @@ class SessionStore(SessionBase):
         self.record, self.snapshot = record, snapshot
         return record.data
 
+    @check("suspicion", "It is used as its owner would use it; a changed use is written down.")
     def _note_use(self, session_id: str, raw: bytes, record: Record) -> ContractError | None:
         """Write down a good id's use, once a minute or when something about it is new.
 
@@ -147,17 +147,45 @@ class SessionStore(SessionBase):
         )
 
     def _refusal_of(
-        self, session_id: str, record: Record | None, snapshot: Snapshot | None
+        self, session_id: str, raw: bytes | None, record: Record | None, snapshot: Snapshot | None
     ) -> ContractError | None:
-        if record is None:
+        gone = self._gone(session_id, raw, record)
+        if gone is not None or record is None:
+            return gone
+        return (
+            self._over(record)
+            or self._mistaken(session_id, record)
+            or self._ended(session_id, record, snapshot)
+        )
+
+    @check(
+        "record", "Redis has a record of it: nobody has ended it, and its idle time is not over."
+    )
+    def _gone(
+        self, session_id: str, raw: bytes | None, record: Record | None
+    ) -> ContractError | None:
+        if raw is None:
             return store.why_gone(session_id)
+        return CredentialInvalid("unreadable record") if record is None else None
+
+    @check("absolute end", "Its absolute lifetime is not over, however often it was renewed.")
+    def _over(self, record: Record) -> ContractError | None:
         if time.time() >= record.absolute_end:
             return CredentialExpired("absolute lifetime is over")
+        return None
+
+    @check("holder", "The record is of the user whom the id names.")
+    def _mistaken(self, session_id: str, record: Record) -> ContractError | None:
         user_id = user_of(session_id)
         if record.data.get(SESSION_KEY) != (str(user_id) if user_id != ANONYMOUS else None):
             # Threat: a record moved under another user's id would borrow that user's snapshot.
             return CredentialInvalid("record and id name different users")
-        if user_id == ANONYMOUS:
+        return None
+
+    def _ended(
+        self, session_id: str, record: Record, snapshot: Snapshot | None
+    ) -> ContractError | None:
+        if user_of(session_id) == ANONYMOUS:
             return None
         if snapshot is None or not snapshot.admits(record.epoch):
             return CredentialRevoked("epoch, inactive or deleted")
@@ -165,10 +193,15 @@ class SessionStore(SessionBase):
 
     def why_refused(self) -> ContractError | None:
         """Load, and say what is wrong with the id that came along; None if nothing is."""
-        if self._malformed:
-            return CredentialInvalid("malformed session id")
+        malformed = self._misshapen()
+        if malformed is not None:
+            return malformed
         self._get_session()  # type: ignore[attr-defined]
         return self.refusal
+
+    @check("session id", "What came as a session id, if anything did, has the form of one.")
+    def _misshapen(self) -> ContractError | None:
+        return CredentialInvalid("malformed session id") if self._malformed else None
 
     def exists(self, session_key: str) -> bool:
         return self._validate_session_key(session_key) and store.read(session_key)[1] is not None
@@ -196,7 +229,8 @@ class SessionStore(SessionBase):
     def _is_written(self, session_id: str, data: dict[str, Any]) -> bool:
         written_id, held = self._written
         if isinstance(held, bytes):  # encoded here, where few requests come, and not at each load
-            held = _encoded(json.loads(held)["data"])
+            record = decode(held)
+            held = _encoded(record.data) if record is not None else ""
         return (written_id, held) == (session_id, _encoded(data))
 
     def _write_new(self, session_id: str, data: dict[str, Any]) -> None:

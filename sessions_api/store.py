@@ -7,7 +7,7 @@ Everything, in Redis. The client holds an opaque id; all it means stands here.
 Redis keys; `{7}` is the user's id, and the hash tag that keeps one user's keys on
 one node of a Cluster, so that one MGET and one MULTI can reach all of them:
 
-    session:{7}:<digest of the id>   string   the record, as JSON; its TTL is the idle time
+    session:{7}:<digest of the id>   string   the record, a JSON list; its TTL is the idle time
     sessions:{7}                     zset     digest -> Unix time of the idle end
     ended:{7}                        zset     digest -> Unix time when it was ended
     user:{7}                         string   what requests need of the user's row, as JSON
@@ -28,6 +28,7 @@ from django.conf import settings
 from redis.exceptions import RedisError, ResponseError
 
 from accounts.auth_redis import Redis, auth_redis
+from accounts.contract.checking import check
 from accounts.contract.errors import (
     ContractError,
     CredentialExpired,
@@ -214,6 +215,7 @@ def touch(session_id: str, raw: bytes, record: Record) -> bool:
     return touched
 
 
+@check("rotation", "It is the current one of its login, and is used up by this.")
 def rotate(session_id: str) -> tuple[str, Record]:
     """Give the session its next id and return both; the old id lives on for the grace interval.
 

@@ -35,6 +35,13 @@ class Defence:
 
 DEFENCES = (
     Defence(
+        "no report of an audit holds a cookie's secret",
+        "lab/audit/both.py",
+        """{cookie.OutputString().replace(cookie.coded_value, '…', 1)}""",
+        """{cookie.OutputString()}""",
+        "tests/lab/test_audit.py -k nothing_secret",
+    ),
+    Defence(
         "a call that names no scope is closed to limited credentials",
         "accounts/contract/views.py",
         "else [HasScope()]",
@@ -240,8 +247,7 @@ DEFENCES = (
     Defence(
         "only the key's own algorithm verifies",
         "jwt_api/tokens.py",
-        """        if header.get("alg") != signer.algorithm:
-            raise jwt.InvalidAlgorithmError("wrong alg for this key")
+        """        check_algorithm(header, signer.algorithm)
         return jwt.decode(
             token,
             signer.public,
@@ -1451,6 +1457,104 @@ DEFENCES = (
         '            raise Moved("another master")\n',
         "            pass\n",
         "tests/accounts/test_mirror_failover.py -k old_master",
+    ),
+    Defence(
+        "receipts: no value of a Redis command is shown",
+        "lab/receipts/commands.py",
+        'return text if PLAIN.fullmatch(text) else f"<{len(text)} bytes>"',
+        "return text",
+        "tests/lab/test_receipts.py -k no_secret",
+    ),
+    Defence(
+        "receipts: no key of a session is shown whole",
+        "lab/receipts/commands.py",
+        'return LONG_PART.sub(r"\\1…", text)',
+        "return text",
+        "tests/lab/test_receipts.py -k no_secret",
+    ),
+    Defence(
+        "receipts: no parameter of an SQL statement is shown",
+        "lab/receipts/recording.py",
+        'self.begin("database", sql)',
+        'self.begin("database", f"{sql} {params}")',
+        "tests/lab/test_receipts.py -k no_secret",
+    ),
+    Defence(
+        "receipts: how a connection logs in to Redis is not told",
+        "lab/receipts/commands.py",
+        "if is_ours else None",
+        "",
+        "tests/lab/test_receipts.py -k new_connection",
+    ),
+    Defence(
+        "receipts: there are none without the lab",
+        "lab/receipts/middleware.py",
+        "            raise MiddlewareNotUsed",
+        "            pass",
+        "tests/lab/test_receipts.py -k without_the_lab",
+    ),
+    Defence(
+        "receipts: there are none once the lab is switched off",
+        "lab/receipts/middleware.py",
+        ' != "1" or not settings.LAB:',
+        ' != "1":',
+        "tests/lab/test_receipts.py -k switched_off",
+    ),
+    Defence(
+        "receipts: they are bounded",
+        "lab/receipts/receipt.py",
+        "in steps[:MOST_STEPS]",
+        "in steps",
+        "tests/lab/test_receipts.py -k bounded",
+    ),
+    Defence(
+        "the lab shows code of our packages only, wherever a name leads",
+        "lab/receipts/code.py",
+        "if not found.is_relative_to(home) or found.suffix",
+        "if found.suffix",
+        "tests/lab/test_code.py -k link",
+    ),
+    Defence(
+        "the lab shows code of named packages only",
+        "lab/receipts/code.py",
+        "    if package in OURS:",
+        "    if package not in LIBRARIES:",
+        "tests/lab/test_code.py -k nothing_else",
+    ),
+    Defence(
+        "another site cannot have the lab try a credential",
+        "lab/token/views.py",
+        "        enforce_csrf(request._request)",
+        "        pass",
+        "tests/lab/test_token.py -k another_site",
+    ),
+    Defence(
+        "a record is shown without the HMAC of the password's hash",
+        "lab/token/of_sessions.py",
+        ".replace(secret, HIDDEN) if secret",
+        " if secret",
+        "tests/lab/test_token.py -k without_a_secret",
+    ),
+    Defence(
+        "no other page presses a button of the lab",
+        "lab/side/calls.py",
+        "enforce_csrf(request._request)",
+        "pass",
+        "tests/lab/test_side.py -k other_page",
+    ),
+    Defence(
+        "demo times leave the denylist as long as older tokens live",
+        "lab/side/times.py",
+        '"SESSION_COOKIE_AGE": min(',
+        '"ACCESS_SECONDS": ACCESS_SECONDS, "SESSION_COOKIE_AGE": min(',
+        "tests/lab/test_side.py -k denylist",
+    ),
+    Defence(
+        "the lab takes away no Redis that others may use",
+        "lab/side/outages.py",
+        'if is_ours or "redis" not in key',
+        "if True",
+        "tests/lab/test_side.py -k others",
     ),
 )
 

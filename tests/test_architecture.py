@@ -186,6 +186,8 @@ def test_no_script_keeps_anything_where_it_could_be_read_tomorrow() -> None:  # 
     }
 
     assert len(scripts) >= 7
+    # The one strategy that is weak on purpose, and says so.
+    assert found.pop("lab/static/lab/strategies.js") == {"localStorage"}
     # The colour of the pages, a cookie that no server reads; and what a learner guessed.
     theme = "accounts/static/accounts/theme.js"
     assert found == {theme: {"document.cookie"}, "lab/static/lab/attacks.js": {"sessionStorage"}}

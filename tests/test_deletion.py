@@ -86,7 +86,7 @@ def without_lab(text: str) -> str:
     return re.sub(
         r"\nif settings\.LAB:\n.*",
         "",
-        without_lines('    "lab",', '    "/lab/')(text),
+        without_lines('    "lab",', '    "lab.', '    "/lab/')(text),
         flags=re.DOTALL,
     )
 
@@ -110,6 +110,7 @@ CASES: dict[str, tuple[tuple[str, ...], Callable[[str], str], str]] = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.once
 @pytest.mark.slow
 @pytest.mark.parametrize("deleted", CASES)

@@ -143,12 +143,14 @@ def test_it_says_what_it_started_and_ctrl_c_ends_all_of_it(start_demo, var_dir: 
         assert expected in said
 
 
+@pytest.mark.thorough
 def test_it_serves_scripts_and_styles_that_nobody_collected(start_demo) -> None:
     url = start_demo().url()
     for name in ("accounts/style.css", "jwt_api/flow.js", "sessions_api/flow.js"):
         assert httpx.get(f"{url}/static/{name}").status_code == 200
 
 
+@pytest.mark.thorough
 def test_a_second_start_keeps_the_data(start_demo) -> None:
     first = start_demo()
     cookies = log_in(first.url()).headers.get_list("set-cookie")
@@ -198,6 +200,7 @@ def test_ctrl_c_while_setting_up_ends_calmly(start_demo, var_dir: Path) -> None:
     wait_until_gone(var_dir)
 
 
+@pytest.mark.thorough
 def test_a_second_demo_is_sent_to_the_first(start_demo) -> None:
     first = start_demo()
     url = first.url()

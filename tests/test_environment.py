@@ -124,6 +124,7 @@ def test_example_file_as_it_stands_is_accepted(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr
 
 
+@pytest.mark.thorough
 def test_web_server_refuses_an_insecure_configuration(tmp_path: Path) -> None:
     result = subprocess.run(
         [sys.executable, "-c", "import authdemo.wsgi"],

@@ -140,6 +140,7 @@ def logged_in(server: Server, jobs: list[tuple[str, str]]) -> Iterator[list[Flow
         client.http.close()
 
 
+@pytest.mark.thorough
 def test_every_login_is_counted_whichever_worker_took_it(serve: Callable[..., Server]) -> None:
     server = serve(*DEMO, LOG_LEVEL="DEBUG", DEBUG="1")
     logins = {flow.key: 5 + number for number, flow in enumerate(flows())}

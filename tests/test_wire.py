@@ -138,6 +138,7 @@ REFUSED: dict[str, bytes] = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("text", REFUSED.values(), ids=REFUSED)
 def test_what_is_no_http_is_refused_by_the_server(port: int, text: bytes) -> None:
     status, _, body = say(port, text)

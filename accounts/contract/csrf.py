@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.datastructures import MultiValueDict
 
+from accounts.contract.checking import check
 from accounts.contract.errors import CsrfFailed
 
 
@@ -23,6 +24,7 @@ def _no_response(request: HttpRequest) -> HttpResponse:
     return HttpResponse()
 
 
+@check("csrf", "It is safe, or proves by its origin and a token that a page of this site made it.")
 def enforce_csrf(request: HttpRequest) -> None:
     """Raise `CsrfFailed` unless the request is safe or proves its origin and its token."""
     if getattr(request, "_dont_enforce_csrf_checks", False):

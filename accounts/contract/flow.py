@@ -110,6 +110,28 @@ class Remembered:
     expires_in: int | None
 
 
+@dataclass(frozen=True)
+class Generation:
+    """One secret of a login whose secrets are each used once. `state` is a word for a person.
+
+    The first has the number 1. `issued` is None where nothing is kept of it but that it was.
+    """
+
+    number: int
+    state: str
+    issued: datetime | None
+
+
+@dataclass(frozen=True)
+class Family:
+    """One login as its secrets, newest first: each was made in exchange for the one before it."""
+
+    device: str
+    live: bool
+    state: str
+    generations: tuple[Generation, ...]
+
+
 class Flow(ABC):
     """One of the two ways: it issues, renews and revokes credentials, and knows who presents one.
 
@@ -176,6 +198,13 @@ class Flow(ABC):
     @abstractmethod
     def remembered(self, user_id: int) -> list[Remembered]:
         """Everything the server keeps for this user's logins, for a learner to look at."""
+
+    def families(self, user_id: int) -> list[Family]:
+        """The user's logins as families of secrets, newest first, for a learner to look at.
+
+        None where a login goes on with a secret that is used again and again.
+        """
+        return []
 
     def serving(self) -> None:
         """Hear that this process is about to serve. A store that is away keeps nobody from it."""

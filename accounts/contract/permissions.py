@@ -14,6 +14,7 @@ from typing import Any
 from rest_framework.permissions import BasePermission, SingleOperandHolder
 from rest_framework.request import Request
 
+from accounts.contract.checking import check
 from accounts.contract.flow import Presented
 
 # What a limited credential can be given, in the words that its owner reads.
@@ -40,6 +41,7 @@ class HasRole(_Given):
     def __init__(self, role: str) -> None:
         self.role = role
 
+    @check("role", "The credential says that its user holds the role.")
     def has_permission(self, request: Request, view: Any) -> bool:
         presented = request.auth
         return isinstance(presented, Presented) and self.role in presented.roles
@@ -58,6 +60,7 @@ class HasScope(_Given):
         """The scope that opens a method, if one does."""
         return self.scopes.get("GET" if method == "HEAD" else method or "")
 
+    @check("scope", "The credential is a whole login, or its scope names this call.")
     def has_permission(self, request: Request, view: Any) -> bool:
         presented = request.auth
         if not isinstance(presented, Presented) or presented.scope is None:

@@ -29,7 +29,10 @@ REFRESHED = TOKENS[1:]
 def verdicts(
     *, succeeds: Collection[str] = (), does_not_apply: Collection[str] = ()
 ) -> dict[str, Verdict]:
-    """What is expected of each strategy: those that are not named stop the attack."""
+    """What is expected of each strategy: those that are not named stop the attack.
+
+    A weakened variant is attacked where it is named, and nowhere else.
+    """
     expected = dict.fromkeys((*SESSIONS, *TOKENS), Verdict.STOPPED)
     expected |= dict.fromkeys(succeeds, Verdict.SUCCEEDS)
     return expected | dict.fromkeys(does_not_apply, Verdict.DOES_NOT_APPLY)

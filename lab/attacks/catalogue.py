@@ -3,6 +3,17 @@
 from __future__ import annotations
 
 from lab.attacks.attack import Attack
+from lab.attacks.browsers.fetch_from_elsewhere import FetchFromElsewhere
+from lab.attacks.browsers.frame_the_page import FrameThePage
+from lab.attacks.browsers.log_out_by_get import LogOutByGet
+from lab.attacks.browsers.log_the_victim_in import LogTheVictimIn
+from lab.attacks.browsers.plant_a_credential import PlantACredential
+from lab.attacks.browsers.read_memory import ReadMemory
+from lab.attacks.browsers.read_storage import ReadStorage
+from lab.attacks.browsers.read_the_referer import ReadTheReferer
+from lab.attacks.browsers.submit_a_form import SubmitAForm, SubmitALogout
+from lab.attacks.browsers.submit_from_a_sibling import SubmitFromASibling
+from lab.attacks.browsers.use_the_session import InjectUnderCsp, UseTheSession
 from lab.attacks.forged.alter_the_signature import AlterTheSignature
 from lab.attacks.forged.bring_a_foreign_token import BringAForeignToken
 from lab.attacks.forged.change_the_subject import ChangeTheSubject
@@ -102,6 +113,20 @@ ATTACKS: tuple[Attack, ...] = (
     SendTheGrandparent(),
     RefreshInTheGrace(),
     RaceTheLogout(),
+    # browser attacks
+    ReadStorage(),
+    ReadMemory(),
+    UseTheSession(),
+    InjectUnderCsp(),
+    SubmitAForm(),
+    SubmitALogout(),
+    SubmitFromASibling(),
+    FetchFromElsewhere(),
+    LogTheVictimIn(),
+    LogOutByGet(),
+    PlantACredential(),
+    FrameThePage(),
+    ReadTheReferer(),
     # login attacks
     GuessInParallel(),
     ForgeTheAddress(),

@@ -7,12 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from lab.attacks.attack import Attack, Exchange, Group, Verdict
-from lab.attacks.matrix import Cell, differences
+from lab.attacks.matrix import WEAK, Cell, differences
 from lab.attacks.report import Report, counts, encode
 from lab.benchmark.documents import line_of, text
+from lab.weakened import WEAKENED
 
 COMMAND = "python manage.py attack --all --docs"
 PAGE_NAME, REPORT_NAME = "attacks.md", "attacks.json"
+WEAKENED_ARE = (
+    "Each is a strategy without one defence, in the lab and nowhere else. CI fails when an attack "
+    "no longer succeeds against one: then it no longer teaches what the defence is for."
+)
 SIGNS = {Verdict.SUCCEEDS: "✗", Verdict.STOPPED: "✓", Verdict.DOES_NOT_APPLY: "·"}
 # The first step and the last ones: what is between them, in a race, is the same again.
 FIRST, LAST = 1, 3
@@ -64,7 +69,7 @@ def _deciding(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ..
 
 def page(report: Report, attacks: Sequence[Attack]) -> str:
     """The matrix, and the lessons under it, as Markdown."""
-    keys = list(dict.fromkeys(cell.strategy for cell in report.cells))
+    keys = list(dict.fromkeys(c.strategy for c in report.cells if c.strategy not in WEAK))
     parts = [
         "# Attacks",
         f"Made by `{COMMAND}` on {report.made} from real requests to a private site; "
@@ -77,6 +82,7 @@ def page(report: Report, attacks: Sequence[Attack]) -> str:
         chosen = [attack for attack in attacks if attack.group is group]
         if chosen:
             parts += [f"### {group.value.capitalize()}", _table(report, chosen, keys)]
+    parts += ["## Weak on purpose", WEAKENED_ARE, _weakened(report, attacks)]
     parts += ["## Counted", _counted(report), "## What each one teaches"]
     for attack in attacks:
         parts += _lessons(report, attack)
@@ -87,11 +93,21 @@ def _table(report: Report, attacks: Sequence[Attack], keys: Sequence[str]) -> st
     lines = [line_of(["attack", *keys]), f"|---|{':-:|' * len(keys)}"]
     for attack in attacks:
         cells = (report.cell(attack.key, key) for key in keys)
-        words = [
-            f"{SIGNS[c.outcome.verdict]} {c.outcome.verdict.value}" if c else "" for c in cells
-        ]
+        words = [_words(cell.outcome.verdict) if cell else "" for cell in cells]
         rows = f" ({', '.join(attack.catalogue)})" if attack.catalogue else ""
         lines.append(line_of([f"{attack.title}{rows}", *words]))
+    return "\n".join(lines)
+
+
+def _weakened(report: Report, attacks: Sequence[Attack]) -> str:
+    lines = [line_of(["weak variant", "taken out", "attack", "", "its sound sibling"])]
+    lines.append("|---|---|---|---|---|")
+    for row in WEAKENED:
+        for attack in attacks:
+            both = (report.cell(attack.key, row.key), report.cell(attack.key, row.sound))
+            words = [_words(cell.outcome.verdict) if cell else "" for cell in both]
+            if words[0]:
+                lines.append(line_of([f"`{row.key}`", text(row.removed), attack.title, *words]))
     return "\n".join(lines)
 
 

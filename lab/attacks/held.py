@@ -101,7 +101,7 @@ LINES = (
     Line("unreadable record", engine.SessionStore.load, "unreadable record", IN_REDIS),
     Line("unreadable record", database_sessions.why_gone, "unreadable record", IN_SQL),
     Line("malformed session", engine.SessionStore.why_refused, "malformed session id", IN_REDIS),
-    Line("malformed session", database_sessions.presented_id, "malformed session id", IN_SQL),
+    Line("malformed session", database_sessions.Flow.presented_id, "malformed session id", IN_SQL),
     Line("name different users", engine.SessionStore._refusal_of, "name different", IN_REDIS),
     Line("redis:", session_store.store_errors.__exit__, "StoreUnavailable", IN_REDIS),
     Line("redis:", revocation.roles_now, "StoreUnavailable", TOKENS),

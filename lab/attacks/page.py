@@ -17,6 +17,7 @@ from lab.attacks.catalogue import ATTACKS
 from lab.attacks.documents import SIGNS
 from lab.attacks.report import NoReport, Report
 from lab.strategies import STRATEGIES, Strategy
+from lab.weakened import WEAKENED, Weakened
 
 # Claim B3 of the articles: "security posture" out of 100, and how many attacks get through.
 ARTICLES = (
@@ -62,9 +63,9 @@ class AttacksPage(TemplateView):
             for group in Group
         ]
         return super().get_context_data(
-            page="attacks",
             groups=[(group, rows) for group, rows in groups if rows],
             strategies=STRATEGIES,
+            weakened=[(row, _cells(row, verdicts)) for row in WEAKENED],
             source=source,
             made=parse_datetime(found.made) if found else None,
             counts=report.counts(cells),
@@ -79,6 +80,17 @@ def _row(attack: Attack, verdicts: dict[tuple[str, str], Verdict]) -> Row:
         verdict = verdicts.get((attack.key, strategy.key))
         cells.append((strategy, verdict, SIGNS[verdict] if verdict else ""))
     return Row(attack, cells)
+
+
+def _cells(
+    row: Weakened, verdicts: dict[tuple[str, str], Verdict]
+) -> list[tuple[Attack, Verdict | None, str]]:
+    """The attacks that a weak variant is there for, and what came of them."""
+    cells = []
+    for attack in (each for each in ATTACKS if row.key in each.expected):
+        verdict = verdicts.get((attack.key, row.key))
+        cells.append((attack, verdict, SIGNS[verdict] if verdict else ""))
+    return cells
 
 
 @method_decorator(never_cache, name="dispatch")

@@ -11,7 +11,6 @@ import httpx
 from accounts.client import FlowClient
 from lab.staging.processes import StageError
 
-UNDER = "/lab/strategies/"
 # The same for everybody: a thief who copies a cookie copies the name of the browser as well.
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
@@ -54,14 +53,22 @@ class Person(FlowClient):
     """`name` is what the story calls her; `username` and `password` are those of her account."""
 
     def __init__(
-        self, base_url: str, flow: str, *, name: str, username: str, password: str, record: Record
+        self,
+        base_url: str,
+        flow: str,
+        *,
+        under: str,
+        name: str,
+        username: str,
+        password: str,
+        record: Record,
     ) -> None:
         self.note = ""
         self.name, self.username, self.password = name, username, password
         super().__init__(
             base_url,
             flow,
-            under=UNDER,
+            under=under,
             transport=Recording(lambda *both: self._told(record, *both)),
             timeout=30,
             headers={"User-Agent": BROWSER},
@@ -129,16 +136,16 @@ class Person(FlowClient):
 
     @property
     def session_id(self) -> str | None:
-        return self.cookie("sessionid", "sql-sessionid")
+        return self.cookie("sessionid", "sql-sessionid", self.flow)
 
     @property
     def refresh_token(self) -> str | None:
-        return self.cookie("refresh")
+        return self.cookie("refresh", self.flow)
 
     @property
     def access_token(self) -> str | None:
         """The self-contained token, wherever the strategy keeps it; None if there is none."""
-        return self.token or self.cookie("access")
+        return self.token or self.cookie("access", f"{self.flow}-access")
 
     def put_cookie(self, name: str, value: str) -> None:
         """Have the cookie of that name, given without its prefix, say this."""

@@ -56,6 +56,7 @@ class Scene:
         person = Person(
             self.base_url,
             self.strategy.key,
+            under=self.strategy.under,
             name=name,
             username=username,
             password=self.stage.password,

@@ -8,6 +8,7 @@ that a microsecond can be seen. `manage.py floor` measures both flows by it.
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,9 +20,11 @@ from wsgiref.util import setup_testing_defaults
 
 from django.conf import settings
 from django.core.servers.basehttp import get_internal_wsgi_application
+from django.http import HttpRequest, HttpResponseBase
 from django.test.utils import override_settings
-from django.urls import include, path
+from django.urls import URLPattern, include, path, re_path
 from django.utils.module_loading import import_string
+from django.views.decorators.csrf import csrf_exempt
 from django_redis import get_redis_connection
 from redis.exceptions import ResponseError
 from rest_framework.authentication import BaseAuthentication
@@ -34,6 +37,7 @@ from lab.benchmark.costs import measured as counted
 from lab.benchmark.rows import Row
 
 Environ = dict[str, Any]
+View = Callable[[HttpRequest], HttpResponseBase]
 FLOOR = "floor"
 BLOCK = (
     5  # requests in a row of one subject: short, so that most are over before they are preempted
@@ -56,10 +60,14 @@ class FloorView(WhoamiView):
 
 @dataclass(frozen=True)
 class Subject:
-    """Whose request is measured. `environ` makes the WSGI environ of the next one."""
+    """Whose request is measured. `environ` makes the WSGI environ of the next one.
+
+    `view` answers it, at `/api/<name>/whoami/`; None: whatever the site has at that address.
+    """
 
     name: str
     environ: Callable[[], Environ]
+    view: View | None = None
 
 
 class Simulated(Exception):
@@ -109,12 +117,24 @@ def warmed_up(subjects: Sequence[Subject]) -> Iterator[Measured]:
     """The application with the floor mounted, after some requests of each subject."""
     refuse_simulated_redis()
     application = get_internal_wsgi_application()
-    floor = path("api/floor/", include(([path("whoami/", FloorView.as_view())], FLOOR)))
-    with override_settings(ROOT_URLCONF=_with(floor)):
-        measured = Measured(application, [Subject(FLOOR, get("/api/floor/whoami/")), *subjects])
+    floor = Subject(FLOOR, get(f"/api/{FLOOR}/whoami/"), FloorView.as_view())
+    measured = Measured(application, [floor, *subjects])
+    with override_settings(ROOT_URLCONF=_with(at_one_place(measured.subjects))):
         for subject in measured.subjects:
             measured.block(subject, WARM_UP)
         yield measured
+
+
+def at_one_place(subjects: Sequence[Subject]) -> URLPattern:
+    """One pattern for all of them: in a list, each would pay for those that stand before it."""
+    views = {subject.name: subject.view for subject in subjects if subject.view}
+
+    @csrf_exempt  # as each of these views is
+    def answer(request: HttpRequest, name: str) -> HttpResponseBase:
+        return views[name](request)
+
+    names = "|".join(map(re.escape, views))
+    return re_path(rf"^api/(?P<name>{names})/whoami/$", answer)
 
 
 class Measured:

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -32,6 +33,7 @@ from rest_framework.request import Request
 
 from accounts.client_info import client_ip, user_agent
 from accounts.contract import flow as contract
+from accounts.contract.checking import check
 from accounts.contract.csrf import enforce_csrf
 from accounts.contract.errors import (
     ContractError,
@@ -51,6 +53,7 @@ from accounts.contract.flow import (
 from accounts.models import User
 from accounts.purge import delete_oldest_first, lock_free
 from lab.models import DatabaseSession
+from lab.strategies.row import SameSite
 from sessions_api.records import SESSION_ID, Record, digest_of, new_session_id, successor_id
 
 REMEMBER_ENDED = timedelta(days=1)
@@ -87,16 +90,9 @@ class SessionStore(db.SessionStore):
 # --- what can be done to a session ----------------------------------------------------------
 
 
-def presented_id(request: HttpRequest) -> str | None:
-    """The session id in the cookie; None if there is none. Raises `CredentialInvalid`."""
-    session_id = request.COOKIES.get(settings.LAB_SESSION_COOKIE_NAME)
-    if not session_id:
-        return None
-    if not SESSION_ID.fullmatch(session_id):
-        raise CredentialInvalid("malformed session id")
-    return session_id
-
-
+@check(
+    "record", "The database has a live row of it: nobody has ended it, and its time is not over."
+)
 def read(session_id: str) -> Record:
     """One SQL statement, which is Django's own; raises what is wrong with the id."""
     values = SessionStore(digest_of(session_id)).load()
@@ -117,6 +113,7 @@ def why_gone(session_id: str) -> ContractError:
     return CredentialExpired("idle or absolute time is over")
 
 
+@check("epoch", "Its user may log in, and has not ended all logins since.")
 def admit(record: Record, user: User | None) -> User:
     """The user, if the row lets this session in; or `CredentialRevoked`."""
     if user is None or not user.is_active or user.epoch != record.epoch:
@@ -177,8 +174,11 @@ def idle_end(record: Record) -> datetime:
 class Authentication(BaseAuthentication):
     """The session cookie of this strategy; two SQL statements, as in any Django project."""
 
+    def __init__(self, flow: Flow) -> None:
+        self.flow = flow
+
     def authenticate(self, request: Request) -> tuple[User, Presented] | None:
-        session_id = presented_id(request._request)
+        session_id = self.flow.presented_id(request._request)
         if session_id is None:
             return None
         record = read(session_id)
@@ -188,7 +188,7 @@ class Authentication(BaseAuthentication):
             enforce_csrf(request._request)
         touch(session_id, record)
         presented = Presented(
-            flow=Flow.key,
+            flow=self.flow.key,
             user_id=user.pk,
             epoch=user.epoch,
             device=record.device,
@@ -211,7 +211,34 @@ class Flow(contract.Flow):
     icon = "▥"
     scheme = "Session"
     summary = "The browser holds an opaque id in a cookie. Everything it means stands in SQL."
-    authentication = Authentication
+    salt = ""
+    """Stands behind every id before it is digested: ids of a flow with another one open nothing."""
+
+    @property
+    def authentication(self) -> Callable[[], Authentication]:  # type: ignore[override]
+        return partial(Authentication, self)
+
+    @property
+    def cookie_name(self) -> str:
+        return settings.LAB_SESSION_COOKIE_NAME
+
+    @property
+    def samesite(self) -> SameSite:
+        return settings.SESSION_COOKIE_SAMESITE
+
+    @check("session id", "What came as a session id, if anything did, has the form of one.")
+    def presented_id(self, request: HttpRequest) -> str | None:
+        """The session id in the cookie; None if there is none. Raises `CredentialInvalid`."""
+        session_id = request.COOKIES.get(self.cookie_name)
+        if not session_id:
+            return None
+        if not SESSION_ID.fullmatch(session_id):
+            raise CredentialInvalid("malformed session id")
+        return session_id + self.salt
+
+    def new_id(self, request: HttpRequest, user: User) -> str:
+        """Threat: an id that came along with the request may be one that somebody planted."""
+        return new_session_id(user.pk) + self.salt
 
     def issue(self, request: HttpRequest, user: User) -> Credential:
         # Threat: a stolen copy of the id that is about to be overwritten would outlive the login
@@ -221,16 +248,16 @@ class Flow(contract.Flow):
         keys = {SESSION_KEY: str(user.pk), HASH_SESSION_KEY: user.get_session_auth_hash()}
         ip, agent = client_ip(request), user_agent(request)
         record = Record(new_device_id(), now, now, ip, agent, data=keys)
-        session_id = new_session_id(user.pk)
+        session_id = self.new_id(request, user)
         SessionStore(digest_of(session_id)).start(record)
         update_last_login(User, user)
         return self._credential(session_id, record)
 
     def renew(self, request: HttpRequest) -> Credential:
-        session_id = presented_id(request)
+        session_id = self.presented_id(request)
         if session_id is None:
             raise NotAuthenticated("no session cookie")
-        next_id = successor_id(session_id)
+        next_id = successor_id(session_id) + self.salt
         with alone_with(int(session_id.partition(".")[0])) as user:
             record = read(session_id)
             admit(record, user)
@@ -247,7 +274,7 @@ class Flow(contract.Flow):
 
     def revoke(self, request: HttpRequest) -> EndedDevice | None:
         try:
-            session_id = presented_id(request)
+            session_id = self.presented_id(request)
         except CredentialInvalid:
             return None
         row = DatabaseSession.objects.filter(pk=digest_of(session_id or "")).first()
@@ -301,18 +328,16 @@ class Flow(contract.Flow):
 
     def deliver(self, response: HttpResponseBase, credential: Credential) -> None:
         response.set_cookie(
-            settings.LAB_SESSION_COOKIE_NAME,
+            self.cookie_name,
             credential.secret or "",
             max_age=credential.secret_expires_in,
             secure=settings.SESSION_COOKIE_SECURE,
             httponly=True,
-            samesite=settings.SESSION_COOKIE_SAMESITE,
+            samesite=self.samesite,
         )
 
     def discard(self, response: HttpResponseBase) -> None:
-        response.delete_cookie(
-            settings.LAB_SESSION_COOKIE_NAME, samesite=settings.SESSION_COOKIE_SAMESITE
-        )
+        response.delete_cookie(self.cookie_name, samesite=self.samesite)
 
     def _credential(self, session_id: str, record: Record) -> Credential:
         return Credential(
@@ -321,7 +346,7 @@ class Flow(contract.Flow):
             expires_in=record.idle_seconds(record.seen),
             user_id=user_of(record),
             device=record.device,
-            secret=session_id,
+            secret=session_id.removesuffix(self.salt),
             secret_expires_in=int(record.absolute_end - time.time()),
         )
 

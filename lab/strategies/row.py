@@ -1,6 +1,7 @@
 """What is one row of the comparison? A flow, and how the server checks it on each request."""
 
 from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 from accounts.contract.flow import Flow
 from accounts.mirror import TRUST_SECONDS
@@ -9,6 +10,9 @@ ANNOUNCED = (
     "Milliseconds, until the announcement is heard; "
     f"{TRUST_SECONDS:g} seconds if none comes, and Redis is asked from then on."
 )
+
+
+SameSite = Literal["Strict", "Lax", "None"]
 
 
 @dataclass(frozen=True)
@@ -27,3 +31,10 @@ class Strategy:
     each_request: str
     lives_after: str
     weak: str = ""
+
+    under: ClassVar[str] = "/lab/strategies/"
+
+    @property
+    def path(self) -> str:
+        """Where its contract is mounted."""
+        return f"{self.under}{self.key}/"

@@ -304,6 +304,7 @@ def told_and_worked(door: Door, who: str, hashed: list[str]) -> tuple[Any, dict[
     return said(response, username), work
 
 
+@pytest.mark.once
 @AT_EVERY_DOOR_OF_OURS
 def test_nobody_learns_who_has_an_account(people: None, hashed: list[str], door: Door) -> None:
     """R91, A60: the same answer, and the same work for it, so that time tells nothing either.
@@ -319,6 +320,7 @@ def test_nobody_learns_who_has_an_account(people: None, hashed: list[str], door:
         assert work == expected_work, who
 
 
+@pytest.mark.once
 @AT_EVERY_DOOR_OF_OURS
 def test_nobody_learns_it_from_being_refused(
     people: None, hashed: list[str], settings: Settings, door: Door

@@ -86,6 +86,7 @@ class Cuts:
         self.server.start()
 
 
+@pytest.mark.thorough
 def test_no_revoked_name_is_accepted_after_the_bound_and_none_that_is_live_refused(
     server: PrivateRedis, capsys: pytest.CaptureFixture[str]
 ) -> None:

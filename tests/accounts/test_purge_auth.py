@@ -258,6 +258,7 @@ AWAY: dict[str, Callable[[Path], str]] = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.once
 @pytest.mark.parametrize("away", [pytest.param(away, id=name) for name, away in AWAY.items()])
 def test_a_database_that_is_away_is_one_sentence_and_exit_code_1(

@@ -57,6 +57,7 @@ def read_and_say(path: Path, gate: Any, said: Any) -> None:
     said.put(read_or_create(path))
 
 
+@pytest.mark.thorough
 def test_many_processes_that_start_at_once_agree(tmp_path: Path) -> None:
     context = multiprocessing.get_context("fork")
     for trial in range(10):

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from playwright.sync_api import BrowserContext, ConsoleMessage
@@ -51,7 +51,16 @@ def site(live_server: LiveServer, ada: "User", settings: Settings) -> str:
     """The address of a running site where ada has an account, with the lab beside the flows."""
     settings.LAB = True
     settings.ROOT_URLCONF = "tests.browser.urls"
+    load_middleware_anew(live_server)
     return live_server.url
+
+
+def load_middleware_anew(live_server: LiveServer) -> None:
+    """Have what the lab puts in the way of requests: the server was started without it."""
+    application: Any = live_server.thread.httpd.get_app()
+    while application is not None:  # each serves some files, and else answers, or asks the next
+        application.load_middleware()
+        application = getattr(application, "application", None)
 
 
 @pytest.fixture

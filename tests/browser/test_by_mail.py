@@ -60,6 +60,7 @@ def test_sign_up_mailbox_link_session(page: Page, site: str, key: str) -> None: 
     expect(page.get_by_role("heading", level=1)).to_have_text("The link cannot be used")
 
 
+@pytest.mark.thorough
 def test_a_forgotten_password(page: Page, site: str, key: str) -> None:
     page.goto(f"{site}/{key}/login/")
     page.get_by_role("link", name="Forgot your password?").click()
@@ -74,6 +75,7 @@ def test_a_forgotten_password(page: Page, site: str, key: str) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Ada")
 
 
+@pytest.mark.thorough
 def test_another_address(page: Page, site: str, key: str) -> None:
     log_in_by_form(page, site, key)
     page.get_by_label("New e-mail address").fill(ADDRESS)
@@ -107,6 +109,7 @@ def test_no_request_takes_the_link_along(page: Page, site: str) -> None:
     assert [referer for referer, _ in told if "token" in referer] == []
 
 
+@pytest.mark.thorough
 def test_signing_up_needs_no_javascript(browser: Browser, site: str) -> None:  # D6
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
@@ -119,6 +122,7 @@ def test_signing_up_needs_no_javascript(browser: Browser, site: str) -> None:  #
     context.close()
 
 
+@pytest.mark.thorough
 def test_the_twin_is_one_click_away(page: Page, site: str, key: str) -> None:
     other = next(each for each in TITLES if each != key)
     for path in ("signup", "reset"):

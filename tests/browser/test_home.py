@@ -28,6 +28,7 @@ def test_a_column_from_login_to_logout(page: Page, site: str, key: str) -> None:
     expect(press(here, "whoami")).to_contain_text("Log in first.")
 
 
+@pytest.mark.thorough
 def test_log_out_everywhere_ends_the_other_column_too(page: Page, site: str, key: str) -> None:
     for each in TITLES:
         log_in_at_home(page, site, each)
@@ -37,6 +38,7 @@ def test_log_out_everywhere_ends_the_other_column_too(page: Page, site: str, key
         expect(press(column(page, each), "me")).to_contain_text("Log in")
 
 
+@pytest.mark.thorough
 def test_a_device_is_ended_from_the_other_column(page: Page, site: str, key: str) -> None:
     for each in TITLES:
         log_in_at_home(page, site, each)
@@ -48,6 +50,7 @@ def test_a_device_is_ended_from_the_other_column(page: Page, site: str, key: str
     expect(press(settled(here), "devices")).to_contain_text("one device")
 
 
+@pytest.mark.thorough
 def test_the_password_is_changed_and_this_device_goes_on(page: Page, site: str, key: str) -> None:
     here = log_in_at_home(page, site, key)
     here.get_by_text("Change the password").click()
@@ -67,6 +70,7 @@ def test_a_refusal_is_said_calmly(page: Page, site: str, key: str) -> None:
     expect(here.get_by_role("status")).to_contain_text("is not right. Check both")
 
 
+@pytest.mark.thorough
 def test_every_exchange_is_shown_with_its_headers(page: Page, site: str, key: str) -> None:
     here = log_in_at_home(page, site, key)
     press(here, "whoami")
@@ -98,6 +102,7 @@ def test_the_theme_can_be_switched_and_is_remembered(page: Page, site: str) -> N
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("width", [320, 640, 1440])
 def test_nothing_overflows(page: Page, site: str, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 800})

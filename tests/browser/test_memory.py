@@ -87,6 +87,7 @@ def test_the_cookies_are_out_of_reach(page: Page, context: BrowserContext, site:
     assert all(cookie["httpOnly"] and cookie["secure"] for cookie in cookies)
 
 
+@pytest.mark.thorough
 def test_a_reload_stays_logged_in(page: Page, site: str, key: str) -> None:
     log_in_at_home(page, site, key)
     page.reload()
@@ -117,6 +118,7 @@ def test_ten_calls_that_meet_an_expired_token_cause_one_refresh(page: Page, site
     assert len(seen) == 1
 
 
+@pytest.mark.thorough
 def test_two_tabs_that_meet_an_expired_token_stay_logged_in(
     context: BrowserContext, site: str
 ) -> None:
@@ -142,6 +144,7 @@ def test_two_tabs_that_refresh_at_once_stay_logged_in(context: BrowserContext, s
     assert not AuthEvent.objects.filter(kind=AuthEvent.Kind.REUSE).exists()
 
 
+@pytest.mark.thorough
 def test_a_login_as_somebody_else_is_seen_in_the_other_tab(
     context: BrowserContext, site: str, key: str
 ) -> None:
@@ -151,6 +154,7 @@ def test_a_login_as_somebody_else_is_seen_in_the_other_tab(
     expect(state(column(tabs[0], key))).to_have_text("Logged in as grace")
 
 
+@pytest.mark.thorough
 def test_what_another_tab_tells_a_busy_column_is_not_lost(
     context: BrowserContext, site: str, key: str
 ) -> None:
@@ -178,6 +182,7 @@ def test_a_logout_reaches_the_other_tab(context: BrowserContext, site: str, key:
     assert client(tabs[1], key, "return flow.token") is None
 
 
+@pytest.mark.thorough
 def test_a_logout_by_form_reaches_the_tab_that_holds_a_token(
     context: BrowserContext, site: str
 ) -> None:
@@ -190,6 +195,7 @@ def test_a_logout_by_form_reaches_the_tab_that_holds_a_token(
     assert client(holder, "jwt", "return flow.token") is None
 
 
+@pytest.mark.thorough
 def test_a_503_keeps_the_login(page: Page, site: str, key: str) -> None:
     here = log_in_at_home(page, site, key)
     body = '{"detail": "The server cannot reach its store.", "code": "store_unavailable"}'

@@ -24,6 +24,7 @@ def test_the_profile_shows_who_and_what_happened(person: Page) -> None:
     expect(person.get_by_role("region", name="Recent activity")).to_contain_text("logged in")
 
 
+@pytest.mark.thorough
 def test_the_display_name_is_changed(person: Page) -> None:
     person.get_by_role("textbox", name="Display name").fill("Countess")
     person.get_by_role("button", name="Change the name").click()
@@ -31,6 +32,7 @@ def test_the_display_name_is_changed(person: Page) -> None:
     expect(person.get_by_role("heading", level=1)).to_have_text("Countess")
 
 
+@pytest.mark.thorough
 def test_the_password_is_changed_and_the_page_goes_on(person: Page, ada: User) -> None:
     person.get_by_label("Current password").fill(PASSWORD)
     person.get_by_label("New password").fill("another-long-password")
@@ -42,6 +44,7 @@ def test_the_password_is_changed_and_the_page_goes_on(person: Page, ada: User) -
     assert ada.check_password("another-long-password")
 
 
+@pytest.mark.thorough
 def test_a_wrong_current_password_is_explained(person: Page) -> None:
     person.get_by_label("Current password").fill("wrong")
     person.get_by_label("New password").fill("another-long-password")
@@ -74,6 +77,7 @@ def test_ending_this_device_leads_to_the_login_page(person: Page, site: str, key
     person.wait_for_url(f"{site}/{key}/login/?next=/{key}/profile/")
 
 
+@pytest.mark.thorough
 def test_log_out_everywhere(person: Page, context: BrowserContext, site: str, key: str) -> None:
     other = next(each for each in TITLES if each != key)
     second = context.new_page()
@@ -85,6 +89,7 @@ def test_log_out_everywhere(person: Page, context: BrowserContext, site: str, ke
     second.wait_for_url(f"{site}/{other}/login/?next=/{other}/profile/")
 
 
+@pytest.mark.thorough
 def test_logout_asks_first(person: Page, site: str, key: str) -> None:
     person.goto(f"{site}/{key}/logout/")
     person.get_by_role("button", name="Log out").click()
@@ -101,6 +106,7 @@ def test_a_wrong_password_is_said_on_the_page(page: Page, site: str, key: str) -
     expect(page.get_by_role("alert")).to_have_text("The username or the password is not right.")
 
 
+@pytest.mark.thorough
 def test_the_keyboard_is_enough_to_log_in(page: Page, site: str, key: str) -> None:
     page.goto(f"{site}/{key}/login/")
     for _ in range(30):
@@ -152,6 +158,7 @@ def test_without_javascript_the_home_page_leads_to_the_login_pages(plain: Page, 
         expect(plain.get_by_role("link", name=f"Log in with {title}")).to_be_visible()
 
 
+@pytest.mark.thorough
 def test_a_token_for_a_program_is_made_and_ended(page: Page, site: str) -> None:
     log_in_by_form(page, site, "jwt")
     page.goto(f"{site}/jwt/devices/")

@@ -15,6 +15,7 @@ WHY = re.compile(r"ended: new network and new browser at once, \d\d:\d\d")
 WINDOWS = "Mozilla/5.0 (Windows NT 10.0; rv:143.0) Gecko/20100101 Firefox/143.0"
 
 
+@pytest.mark.thorough
 def test_a_stolen_login_ends_and_its_user_reads_why(
     page: Page, context: BrowserContext, browser: Browser, site: str, key: str, settings: Settings
 ) -> None:

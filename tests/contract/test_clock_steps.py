@@ -154,6 +154,7 @@ def ask(client: FlowClient, method: str, path: str) -> httpx.Response:
     return client.send(method, path)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", "whoami/"), ("GET", "me/"), ("POST", "refresh/")]
@@ -229,6 +230,7 @@ def test_a_late_predecessor_is_refused_at_every_step(scene: Scene, flow: str, st
     assert renewed == difference("lives_on_after_reuse", flow)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("over", NEVER)
 def test_what_is_over_is_over_at_every_step(scene: Scene, flow: str, step: str, over: str) -> None:

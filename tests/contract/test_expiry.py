@@ -96,6 +96,7 @@ def now() -> float:
     return datetime.now(UTC).timestamp()
 
 
+@pytest.mark.thorough
 @pytest.mark.needs("refresh")
 def test_no_refresh_passes_the_absolute_end(
     enter: Enter, guest: FlowClient, flow: str, ada: Person, clock: Clock, settings: Settings
@@ -130,6 +131,7 @@ def test_no_refresh_passes_the_absolute_end(
     assert_refused(held.send("GET", "whoami/"), 401, "credential_expired")
 
 
+@pytest.mark.thorough
 @pytest.mark.needs("refresh")
 def test_saving_on_every_request_passes_no_absolute_end(
     enter: Enter, guest: FlowClient, ada: Person, clock: Clock, settings: Settings

@@ -310,6 +310,7 @@ SEGMENTS = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("segment", SEGMENTS.values(), ids=SEGMENTS)
 def test_a_device_of_nonsense_is_not_found(enter: Enter, ada: Person, segment: str) -> None:
     client = enter(ada)
@@ -384,6 +385,7 @@ BODIES: dict[str, tuple[str, bytes, set[int]]] = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("content_type", "body", "statuses"), BODIES.values(), ids=BODIES)
 def test_a_body_of_nonsense_reaches_no_call(
     enter: Enter, ada: Person, content_type: str, body: bytes, statuses: set[int]

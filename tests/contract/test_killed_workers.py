@@ -105,6 +105,7 @@ def test_refresh_whose_worker_was_killed_can_be_asked_for_again(
     assert reuses() == 0
 
 
+@pytest.mark.thorough
 @each_point
 def test_what_had_not_happened_needs_no_grace(
     visit: Visit,

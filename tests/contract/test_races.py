@@ -196,6 +196,7 @@ def test_parallel_refreshes_leave_one_live_successor(
     assert bad == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("count", [2, 4, 8, 32])
 def test_without_grace_one_of_parallel_refreshes_wins(
     enter: Enter,
@@ -276,6 +277,7 @@ def test_a_lost_answer_can_be_asked_for_again(
     assert reuses() == 0
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("wait", ["a real second", "moved back"])
 def test_a_lost_answer_asked_for_after_the_grace_is_refused(
     enter: Enter,
@@ -600,6 +602,7 @@ DELETIONS = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("deletion", DELETIONS.values(), ids=DELETIONS)
 def test_a_deletion_racing_everything(
     enter: Enter,
@@ -678,6 +681,7 @@ def slow_write(monkeypatch: pytest.MonkeyPatch) -> SlowWrite:
     return SlowWrite(monkeypatch)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("ending", [name for name in ENDINGS if "admin" not in name])
 def test_a_slow_write_racing_an_ending_brings_nothing_back(
     set_stage: Callable[[], Stage],

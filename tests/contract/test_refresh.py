@@ -39,6 +39,7 @@ def test_refresh_changes_the_secret_and_keeps_the_device(enter: Enter, ada: Pers
     assert [entry["id"] for entry in client.devices()].count(device) == 1
 
 
+@pytest.mark.thorough
 @pytest.mark.needs("refresh")
 def test_refresh_a_hundred_times_is_still_one_device(enter: Enter, ada: Person) -> None:
     client = enter(ada)

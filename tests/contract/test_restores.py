@@ -151,6 +151,7 @@ def test_restored_user_revives_nothing(
     assert_logged_in(enter(ada))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("since", BUT_DELETED)
 @pytest.mark.parametrize("table", [BlacklistedToken, TokenFamily])
 def test_one_restored_table_revives_nothing(
@@ -175,6 +176,7 @@ def test_restored_token_tables_revive_what_only_they_knew(
     assert_nothing_works(held)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("since", SINCE)
 def test_restored_database_revives_nothing_after_end_logins(
     enter: Enter, ada: Person, hold_over_a_restore: Hold, clock: Clock, since: str
@@ -300,6 +302,7 @@ def test_redis_that_restarted_empty_knows_nobody(
     assert_logged_in(enter(ada))
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("since", SINCE)
 def test_redis_put_back_revives_nothing_after_end_logins(
     enter: Enter, visit: Visit, flow: str, ada: Person, redis: DumpedRedis, since: str
@@ -313,6 +316,7 @@ def test_redis_put_back_revives_nothing_after_end_logins(
     assert_nothing_works(held)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("since", SINCE)
 def test_redis_put_back_revives_what_only_it_knew(
     enter: Enter, visit: Visit, flow: str, ada: Person, redis: DumpedRedis, since: str

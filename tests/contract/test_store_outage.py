@@ -220,6 +220,7 @@ def test_without_redis_a_call_waits_or_works(
     meet(REDIS_AWAY[outage](server), visit, flow, works)
 
 
+@pytest.mark.thorough
 @once
 @needs_redis_server
 @pytest.mark.parametrize("outage", REDIS_NOT_WRITABLE)
@@ -230,6 +231,7 @@ def test_while_redis_takes_no_writes_a_call_waits_or_works(
     meet(REDIS_NOT_WRITABLE[outage](server), visit, flow, works)
 
 
+@pytest.mark.thorough
 @once
 @needs_redis_server
 def test_a_slow_redis_is_only_slow(visit: Visit, flow: str, server: PrivateRedis) -> None:
@@ -239,6 +241,7 @@ def test_a_slow_redis_is_only_slow(visit: Visit, flow: str, server: PrivateRedis
     assert found == {call.name: call.success for call in EVERYTHING}
 
 
+@pytest.mark.thorough
 @once
 @needs_redis_server
 @pytest.mark.parametrize("call", TORN)
@@ -318,6 +321,7 @@ def test_without_the_database_a_call_waits_or_works(
         meet(away(), visit, flow, lives_on("lives_on_without_database", flow))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("outage", DATABASE_NOT_WRITABLE)
 def test_while_the_database_takes_no_writes_a_call_waits_or_works(
     visit: Visit, flow: str, postgres: PrivatePostgres, outage: str
@@ -327,6 +331,7 @@ def test_while_the_database_takes_no_writes_a_call_waits_or_works(
         meet(locked(), visit, flow, works)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("outage", DATABASE_OUTAGES)
 def test_the_audit_trail_loses_no_event_without_a_word(
     visit: Visit,
@@ -355,6 +360,7 @@ def test_the_audit_trail_loses_no_event_without_a_word(
             assert stored.count() > (kind == "login") or said, kind
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("outage", DATABASE_NOT_WRITABLE)
 def test_a_lock_is_waited_for_no_longer_than_the_site_says(
     enter: Enter, ada: Person, postgres: PrivatePostgres, outage: str, settings: Settings

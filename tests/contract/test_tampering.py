@@ -58,6 +58,7 @@ def test_a_changed_secret_refreshes_nothing(
     client.refresh()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("change", ROWS)
 @pytest.mark.needs("cookie")
 def test_a_changed_secret_logs_nobody_out(

@@ -397,6 +397,7 @@ def test_logout_with_an_expired_token_ends_a_family_that_lives_on(
 # --- time -------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_no_hundred_refreshes_pass_the_absolute_end(
     ada: User, clock: time_machine.Traveller, settings: Settings
 ) -> None:

@@ -249,6 +249,7 @@ print(ring().signing.kid, *ring().keys, flush=True)
 """
 
 
+@pytest.mark.thorough
 def test_processes_that_start_at_once_agree_on_one_key(directory: Path) -> None:
     """Otherwise each worker would refuse what the others have signed."""
     workers = [

@@ -435,6 +435,7 @@ def start_purge(*arguments: str, **environ: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.thorough
 @needs_threads
 @pytest.mark.parametrize(
     ("sent", "code"),

@@ -13,9 +13,10 @@ from django.core.management import CommandError, call_command
 
 from lab.attacks import documents, held, report
 from lab.attacks.attack import Attack, Exchange, Outcome, Verdict
+from lab.attacks.browsers.chromium import why_no_browser
 from lab.attacks.catalogue import ATTACKS, attack
 from lab.attacks.evidence import shown
-from lab.attacks.matrix import Cell, differences, run_matrix
+from lab.attacks.matrix import WEAK, Cell, differences, run_matrix
 from lab.attacks.person import Person
 from lab.attacks.scene import Scene
 from lab.attacks.stage import Stage, staged
@@ -100,11 +101,13 @@ def test_an_attack_on_a_weakened_server_is_noticed(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.browser
 @pytest.mark.thorough
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_the_whole_matrix_comes_out_as_expected() -> None:
+    assert why_no_browser() == ""
     cells = run_matrix(ATTACKS)
-    assert len(cells) == len(ATTACKS) * len(STRATEGIES)
+    assert len(cells) == sum(len(each.expected) for each in ATTACKS)
     assert [str(each) for each in differences(ATTACKS, cells)] == []
     stopped = [cell for cell in cells if cell.outcome.verdict is Verdict.STOPPED]
     assert [f"{c.attack} {c.strategy}" for c in stopped if c.outcome.held is None] == []
@@ -122,7 +125,7 @@ def test_at_least_forty_rows_are_covered_each_by_attacks_with_names_of_their_own
 
 @pytest.mark.parametrize("each", ATTACKS, ids=lambda each: each.key)
 def test_an_attack_is_told_and_says_what_is_expected_of_everybody(each: Attack) -> None:
-    assert set(each.expected) == KEYS
+    assert KEYS <= set(each.expected) <= KEYS | WEAK
     assert each.title
     assert each.story.endswith((".", "?", ")"))
     assert each.precondition.endswith(".")

@@ -17,7 +17,6 @@ from typing import Any, cast
 import pytest
 from django.conf import settings
 from django.contrib.auth import (
-    BACKEND_SESSION_KEY,
     HASH_SESSION_KEY,
     SESSION_KEY,
     login,
@@ -357,21 +356,17 @@ class RunsCode:
 def record_with(user: User, **changes: Any) -> bytes:
     """A record as it would be, except for what mallory changed."""
     now = int(time.time())
-    login_values = {
-        SESSION_KEY: str(user.pk),
-        BACKEND_SESSION_KEY: "accounts.backends.ThrottledBackend",
-        HASH_SESSION_KEY: user.get_session_auth_hash(),
-    }
     values = {
         "device": "AAAAAAAAAAA",
         "created": now,
-        "seen": now,
+        "used_after": 0,
         "ip": "127.0.0.1",
         "agent": "Firefox on Linux",
-        "data": login_values,
+        "user_id": str(user.pk),
+        "auth_hash": user.get_session_auth_hash(),
         **changes,
     }
-    return json.dumps(values).encode()
+    return json.dumps([*values.values()]).encode()
 
 
 FOREIGN_VALUES: dict[str, Callable[[User], bytes]] = {
@@ -386,17 +381,24 @@ FOREIGN_VALUES: dict[str, Callable[[User], bytes]] = {
     "a number of ten thousand digits": lambda user: b"9" * 10_000,
     "an empty object": lambda user: b"{}",
     "half a record": lambda user: record_with(user)[:-10],
-    "a record with one field more": lambda user: record_with(user, admin=True),
-    "data that are a list": lambda user: record_with(user, data=[]),
-    "data that are text": lambda user: record_with(user, data="ada"),
+    "a record with one field more": lambda user: record_with(user, more={"admin": True}),
+    "a record with one member more": lambda user: record_with(user, more={}, admin=True),
+    "a field that it has already": lambda user: record_with(user, more={"device": "B"}),
+    "more that is a list": lambda user: record_with(user, more=[]),
+    "data that are a list": lambda user: record_with(user, more={"data": []}),
+    "data that are text": lambda user: record_with(user, more={"data": "ada"}),
     "created as text": lambda user: record_with(user, created="now"),
     "created as not a number": lambda user: record_with(user, created=float("nan")),
-    "seen as nothing": lambda user: record_with(user, seen=None),
+    "both times as text": lambda user: record_with(user, created="1", used_after="1"),
+    "seen as nothing": lambda user: record_with(user, used_after=None),
+    "seen as a fraction": lambda user: record_with(user, used_after=0.5),
+    "another user's id": lambda user: record_with(user, user_id=str(user.pk + 1)),
+    "no user's id": lambda user: record_with(user, user_id=None),
 }
 FOREIGN_TIMES: dict[str, dict[str, Any]] = {
     "created beyond all time": {"created": 10**400},
-    "seen before all time": {"seen": -(10**400)},
-    "seen beyond all time": {"seen": 10**400},
+    "seen before all time": {"used_after": -(10**400)},
+    "seen beyond all time": {"used_after": 10**400},
 }
 
 
@@ -420,8 +422,7 @@ def test_times_that_no_clock_shows_are_401(changes: dict[str, Any], ada: User, r
 
 def test_epoch_of_five_thousand_digits_is_401(ada: User, redis: Any) -> None:
     session_id = new_session_id(ada.pk)
-    login_values = {SESSION_KEY: str(ada.pk), HASH_SESSION_KEY: "9" * 5000 + ".x"}
-    redis.set(key_of(session_id), record_with(ada, data=login_values))
+    redis.set(key_of(session_id), record_with(ada, auth_hash="9" * 5000 + ".x"))
     assert whoami(session_id).status_code == 401
 
 

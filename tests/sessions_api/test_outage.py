@@ -60,6 +60,7 @@ def test_short_stall_is_nobodys_business(server: PrivateRedis, ada: User) -> Non
     assert whoami(client).status_code == 200
 
 
+@pytest.mark.thorough
 def test_what_was_ended_stays_ended_when_redis_is_killed(server: PrivateRedis, ada: User) -> None:
     """While its disk is busy: a write that was answered was handed over to the kernel first."""
     client = browser()

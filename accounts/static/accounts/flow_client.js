@@ -21,16 +21,20 @@ class FlowClient extends EventTarget {
   static flows = new Map(); // key -> client, filled by each flow.js
   static csrfToken = null; // one browser has one, whatever the number of flows
 
-  constructor(key) {
+  /* `under` is the path before the key: the lab mounts the same contract elsewhere. Clients of one
+   * `jar` share a cookie, and with it a login: they take turns at it and tell one another of it.
+   */
+  constructor(key, { under = "/api/", jar = key } = {}) {
     super();
     this.key = key;
-    this.base = `/api/${key}/`;
+    this.base = `${under}${key}/`;
+    this.jar = jar;
     this.handsOutTokens = false; // a flow with a Bearer scheme says true
     this.token = null;
     this.ends = null; // when `token`, or the cookie, is over: milliseconds since 1970
     this.loggedIn = null; // null: nobody has asked the server yet
     this.refreshing = null; // the refresh that is under way
-    this.tabs = new BroadcastChannel(`authdemo-${key}`);
+    this.tabs = new BroadcastChannel(`authdemo-${jar}`);
     this.tabs.onmessage = (message) => this.hear(message.data);
   }
 
@@ -81,7 +85,7 @@ class FlowClient extends EventTarget {
 
   /** Exchange the cookie for a fresh credential. Calls in this tab share one; tabs take turns. */
   refresh(stale = this.token) {
-    this.refreshing ??= inTurn(`authdemo-${this.key}-refresh`, () => this.refreshNow(stale)).finally(
+    this.refreshing ??= inTurn(`authdemo-${this.jar}-refresh`, () => this.refreshNow(stale)).finally(
       () => {
         this.refreshing = null;
       },
@@ -126,6 +130,7 @@ class FlowClient extends EventTarget {
   async send(method, path, body, { accept = "application/json", quiet = false } = {}) {
     const url = new URL(path, new URL(this.base, location.href));
     const headers = { Accept: accept };
+    if (document.documentElement.dataset.receipts) headers["X-Lab-Receipt"] = "1"; // in the lab only
     if (!SAFE_METHODS.has(method)) headers["X-CSRFToken"] = await this.csrf();
     if (this.token !== null) headers.Authorization = `Bearer ${this.token}`;
     const isForm = body instanceof URLSearchParams; // fetch names its type by itself

@@ -28,6 +28,7 @@ PAGES = (
     ("both flows side by side", "/"),
     ("log in with a session", "/sessions/login/"),
     ("log in with JWT", "/jwt/login/"),
+    ("the lab: strategies side by side", "/lab/"),
     ("the mailbox: what the site has sent", "/lab/mailbox/"),
     ("the API, with a session", "/api/sessions/me/"),
     ("the API, with JWT", "/api/jwt/me/"),

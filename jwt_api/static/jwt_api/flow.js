@@ -10,8 +10,9 @@
   const secure = prefix ? " Secure;" : "";
 
   class Flow extends FlowClient {
-    constructor() {
-      super("jwt");
+    constructor(key = "jwt", where = {}) {
+      super(key, where);
+      this.cookie = `${prefix}refresh`;
       this.handsOutTokens = true; // `credential.token` is the access token
     }
 
@@ -26,7 +27,7 @@
       if (!this.loggedIn) return [];
       return [
         {
-          name: `${prefix}refresh`,
+          name: this.cookie,
           where: "cookie jar",
           value: "the refresh token: used once, then replaced by its successor.",
           flags: ["HttpOnly", "SameSite=Strict", ...(prefix ? ["Secure"] : []), "Path=/"],
@@ -48,7 +49,7 @@
 
     /** The header lines that the browser adds and hides: no script can show the real ones. */
     unseen({ path, answer, cookieHeld }) {
-      const name = `${prefix}refresh`;
+      const name = this.cookie;
       const request = cookieHeld ? [["Cookie", `${name}=…`]] : [];
       const response = [];
       if (answer.ok && ["login/", "refresh/", "password/"].includes(path)) {

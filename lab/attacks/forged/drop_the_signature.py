@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from lab.attacks.attack import SESSIONS, verdicts
 from lab.attacks.forged.forging import Forgery, parts_of, written
 from lab.attacks.person import Person
 from lab.attacks.scene import Scene
@@ -21,6 +22,7 @@ class DropTheSignature(Forgery):
         "Mallory writes `alg: none` into the header, in four spellings, and sends no signature; "
         "then she leaves the header as it is and sends an empty one."
     )
+    expected = verdicts(succeeds=("jwt-open-algorithms",), does_not_apply=SESSIONS)
     gained = "The token said that it needs no signature, and the server took its word for it."
     learned = (
         "The server decides by which algorithm a token is checked; the token has no say in it."

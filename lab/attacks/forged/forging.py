@@ -13,6 +13,7 @@ import httpx
 from lab.attacks.attack import SESSIONS, Attack, Group, Outcome, verdicts
 from lab.attacks.person import Person
 from lab.attacks.scene import Scene
+from lab.weakened import Weakened
 
 OPAQUE = "A session id says nothing about its holder, so there is nothing in it to forge."
 
@@ -65,6 +66,8 @@ class Forgery(Attack):
         victim = scene.person("ada")
         mallory = scene.person("mallory")
         mallory.log_in()
+        if isinstance(scene.strategy, Weakened):
+            victim.log_in("Ada logs in: a weak variant exposes only who uses it.")
         if mallory.access_token is None:
             return scene.does_not_apply(OPAQUE)
         got_in = False

@@ -9,6 +9,7 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 from jwt import PyJWK
 
+from lab.attacks.attack import SESSIONS, verdicts
 from lab.attacks.forged.forging import Forgery, parts_of
 from lab.attacks.forged.guess_the_secret import hmac_signed
 from lab.attacks.person import Person
@@ -27,6 +28,7 @@ class SignWithThePublicKey(Forgery):
         "Mallory fetches the public key, which is there for everybody, and makes HS256 signatures "
         "with it as the secret: as PEM with and without its last line end, as DER, as JWK."
     )
+    expected = verdicts(succeeds=("jwt-open-algorithms",), does_not_apply=SESSIONS)
     gained = "The server took the algorithm from the token and the public key for the secret."
     learned = (
         "Each key of the ring is bound to one algorithm; another one in the header is refused."

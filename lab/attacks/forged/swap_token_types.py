@@ -19,7 +19,7 @@ class SwapTokenTypes(Attack):
         "then the access token where the refresh token belongs, to have new ones for ever."
     )
     precondition = "A copy of one of the two tokens."
-    expected = verdicts(does_not_apply=(*SESSIONS, "jwt-naive"))
+    expected = verdicts(succeeds=("jwt-no-type-check",), does_not_apply=(*SESSIONS, "jwt-naive"))
 
     def run(self, scene: Scene) -> Outcome:
         mallory = scene.person("mallory")

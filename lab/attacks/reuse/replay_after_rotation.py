@@ -17,7 +17,7 @@ class ReplayAfterRotation(Attack):
     catalogue = ("A24",)
     story = "Mallory copies ada's login. Ada's browser refreshes. Later mallory sends her copy."
     precondition = "A copy of the refresh token, or the session id."
-    expected = verdicts(does_not_apply=("jwt-naive",))
+    expected = verdicts(succeeds=("jwt-no-rotation",), does_not_apply=("jwt-naive",))
     environment = SHORT
 
     def run(self, scene: Scene) -> Outcome:

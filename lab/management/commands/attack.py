@@ -18,12 +18,12 @@ from rich.table import Table
 
 from lab.attacks import report
 from lab.attacks.attack import Attack, Group, Verdict
+from lab.attacks.browsers.chromium import why_no_browser
 from lab.attacks.catalogue import ATTACKS
 from lab.attacks.documents import SIGNS, NotForTheDocs, write_docs
-from lab.attacks.matrix import Cell, differences, run_matrix
+from lab.attacks.matrix import EVERY, WEAK, Cell, differences, pairs, run_matrix
 from lab.attacks.report import NoReport, Report
 from lab.staging.processes import StageError
-from lab.strategies import STRATEGIES
 
 WIDE = 160  # columns; below it the matrix has signs alone, and says under it what they mean
 STYLES = {Verdict.SUCCEEDS: "bold red", Verdict.STOPPED: "green", Verdict.DOES_NOT_APPLY: "dim"}
@@ -41,8 +41,8 @@ class Command(BaseCommand):
             "--strategy",
             action="append",
             default=[],
-            choices=[row.key for row in STRATEGIES],
-            help="attack this one alone; may be repeated",
+            choices=[row.key for row in EVERY],
+            help="attack this one alone, a weakened variant too; may be repeated",
         )
         parser.add_argument("--json", action="store_true", help="print the report as JSON")
         parser.add_argument("--list", action="store_true", help="say which attacks there are")
@@ -54,9 +54,9 @@ class Command(BaseCommand):
         if options["list"]:
             self.show_list()
             return
-        attacks = self.chosen(options["names"], everything=options["all"])
+        attacks = self.runnable(self.chosen(options["names"], everything=options["all"]))
         wanted = options["strategy"]
-        keys = [row for row in STRATEGIES if not wanted or row.key in wanted]
+        keys = [row for row in EVERY if not wanted or row.key in wanted]
         for name in ("SIGTERM", "SIGHUP"):
             signal.signal(getattr(signal, name), interrupt)
         try:
@@ -80,6 +80,19 @@ class Command(BaseCommand):
                 raise CommandError(f"There is no attack {name!r}: --list says which there are.")
         return [known[name] for name in known if name in names]
 
+    def runnable(self, attacks: list[Attack]) -> list[Attack]:
+        """Those that can be run on this machine; the others are named, and never called stopped."""
+        without = why_no_browser() if any(each.needs_browser for each in attacks) else ""
+        if not without:
+            return attacks
+        for attack in attacks:
+            if attack.needs_browser:
+                self.console.print(f"[yellow]{attack.key}: not run, {escape(without)}[/]")
+        rest = [each for each in attacks if not each.needs_browser]
+        if not rest:
+            raise CommandError(f"Nothing to run: this {without}.")
+        return rest
+
     def run(self, attacks: list[Attack], strategies: Any) -> Report:
         columns = (
             BarColumn(),
@@ -88,7 +101,7 @@ class Command(BaseCommand):
             TextColumn("{task.description}"),
         )
         with Progress(*columns, console=self.console, transient=True) as progress:
-            task = progress.add_task("Starting ...", total=len(attacks) * len(strategies))
+            task = progress.add_task("Starting ...", total=len(pairs(attacks, strategies)))
             turn = threading.Lock()
 
             def done(cell: Cell) -> None:
@@ -124,7 +137,7 @@ class Command(BaseCommand):
                 self.console.print(f"  {attack.key:32} {escape(attack.title)} [dim]({rows})[/]")
 
     def show(self, found: Report, attacks: list[Attack]) -> None:
-        keys = list(dict.fromkeys(cell.strategy for cell in found.cells))
+        keys = list(dict.fromkeys(c.strategy for c in found.cells if c.strategy not in WEAK))
         table = Table(box=SIMPLE_HEAD, pad_edge=False)
         table.add_column("attack", overflow="fold")
         for key in keys:
@@ -133,11 +146,17 @@ class Command(BaseCommand):
         for attack in attacks:
             cells = (found.cell(attack.key, key) for key in keys)
             table.add_row(attack.key, *(shown(cell, in_words) for cell in cells))
-        self.console.print(table)
-        self.console.print("  ".join(f"{sign} {verdict.value}" for verdict, sign in SIGNS.items()))
+        if keys:
+            self.console.print(table)
+            meaning = (f"{sign} {verdict.value}" for verdict, sign in SIGNS.items())
+            self.console.print("  ".join(meaning))
+        for cell in found.cells:
+            if cell.strategy in WEAK:
+                words = shown(cell, in_words=True)
+                self.console.print(f"{cell.strategy:26} {cell.attack:26} {words}")
         for count in report.counts(found.cells):
             self.console.print(
-                f"{count.strategy:17} {count.stopped} of {count.applied} that apply were stopped"
+                f"{count.strategy:26} {count.stopped} of {count.applied} that apply were stopped"
             )
         self.console.print(f"The evidence is in {report.path()}.")
 

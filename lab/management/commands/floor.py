@@ -17,6 +17,7 @@ from django.core.servers.basehttp import get_internal_wsgi_application
 from accounts.client import FlowClient
 from accounts.contract.flow import Flow
 from accounts.contract.registry import flows
+from accounts.contract.views import WhoamiView
 from accounts.models import User
 from lab.benchmark.floor import (
     BROWSER,
@@ -86,21 +87,22 @@ def logged_in(by: Sequence[Flow] = ()) -> Iterator[list[Subject]]:
     username = f"floor-{secrets.token_hex(4)}"
     user = User.objects.create_user(username, password=password)
     try:
-        yield [subject_of(flow.key, username, password) for flow in by or flows()]
+        yield [subject_of(flow, username, password) for flow in by or flows()]
     finally:
         user.delete()
 
 
-def subject_of(key: str, username: str, password: str) -> Subject:
+def subject_of(flow: Flow, username: str, password: str) -> Subject:
     application = get_internal_wsgi_application()
     client = FlowClient(
         SITE,
-        key,
+        flow.key,
         transport=httpx.WSGITransport(app=application),
         headers={"User-Agent": BROWSER},
     )
     client.login(username, password)
-    return Subject(key, get(f"/api/{key}/whoami/", **sent_by(client)))
+    address = f"/api/{flow.key}/whoami/"
+    return Subject(flow.key, get(address, **sent_by(client)), WhoamiView.as_view(flow=flow))
 
 
 def sent_by(client: FlowClient) -> dict[str, str]:

@@ -10,8 +10,9 @@
   const secure = prefix ? " Secure;" : "";
 
   class Flow extends FlowClient {
-    constructor() {
-      super("sessions");
+    constructor(key = "sessions", where = {}) {
+      super(key, where);
+      this.cookie = `${prefix}sessionid`;
       this.handsOutTokens = false; // `credential.token` is always null here
     }
 
@@ -25,7 +26,7 @@
       if (!this.loggedIn) return [];
       return [
         {
-          name: `${prefix}sessionid`,
+          name: this.cookie,
           where: "cookie jar",
           value: "a user number and 256 random bits; what they mean, the server looks up in Redis.",
           flags: ["HttpOnly", "SameSite=Lax", ...(prefix ? ["Secure"] : []), "Path=/"],
@@ -46,7 +47,7 @@
 
     /** The header lines that the browser adds and hides: no script can show the real ones. */
     unseen({ path, answer, cookieHeld }) {
-      const name = `${prefix}sessionid`;
+      const name = this.cookie;
       const request = cookieHeld ? [["Cookie", `${name}=…`]] : [];
       const response = [];
       if (answer.ok && ["login/", "refresh/", "password/"].includes(path)) {

@@ -1,0 +1,423 @@
+"""Does the lab's instrument show what is, and do its buttons do what they say? (`/lab/`)"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from django.test import Client
+from playwright.sync_api import Locator, Page, expect
+from pytest_django import Settings
+
+from accounts.client import FlowClient
+from authdemo import gunicorn_config
+from jwt_api import denylist
+from lab.side import times
+from lab.side.ways import WAYS
+from lab.side.workers import each_worker
+from lab.strategies import STRATEGIES
+from tests.accounts.racing import browser, post
+from tests.accounts.racing import log_in as log_in_with
+from tests.browser.conftest import context  # noqa: F401  # watches the console
+from tests.browser.test_accessibility import complaints
+from tests.deployment import deployed
+
+pytestmark = pytest.mark.once
+KEYS = [row.key for row in STRATEGIES]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Two real workers with a Redis and a database of their own."""
+    folder: Path = tmp_path_factory.mktemp("side")
+    served = {"DJANGO_SETTINGS_MODULE": "tests.lab.served", "WEB_WORKERS": "2"}
+    with deployed(folder, **served) as deployment:
+        yield deployment.url
+        assert "Traceback" not in (folder / "server.log").read_text()
+
+
+def column(page: Page, key: str) -> Locator:
+    """The strategy's column, once it is doing nothing any more."""
+    found = page.locator(f".column[data-client={key}]")
+    expect(found).to_have_attribute("aria-busy", "false")
+    return found
+
+
+def log_in(page: Page, *keys: str) -> None:
+    page.get_by_role("button", name="Log in as ada").click()
+    for key in keys:
+        expect(page.locator(f".column[data-client={key}] [data-part=state]")).to_have_text(
+            "Logged in as ada"
+        )
+        column(page, key)
+
+
+# --- which columns there are ----------------------------------------------------------------
+
+
+def shown(client: Client, columns: str) -> list[str]:
+    page = client.get("/lab/", {"columns": columns})
+    assert page.status_code == 200
+    return [each["row"].key for each in page.context["columns"]]
+
+
+@pytest.mark.usefixtures("lab", "db")
+def test_the_address_names_the_columns_and_nonsense_in_it_is_dropped(client: Client) -> None:
+    assert shown(client, "jwt-push,session-push") == ["jwt-push", "session-push"]
+    assert shown(client, "jwt-push,,nothing,jwt-push,<b>") == ["jwt-push"]
+    assert shown(client, ",".join(KEYS)) == KEYS[:3]
+    assert shown(client, "") == ["session-redis", "jwt-expiry"]
+
+
+@pytest.mark.usefixtures("lab", "ada")
+def test_a_family_is_shown_with_its_generations() -> None:
+    client = browser()
+    log_in_with(client, "jwt")
+    token = post(client, "/api/jwt/refresh/").json()["credential"]["token"]
+    for key in ("jwt", "jwt-push"):  # the flow, and a strategy that keeps its logins there
+        answer = client.get(f"/lab/remembered/{key}/", headers={"authorization": f"Bearer {token}"})
+        (family,) = answer.json()["families"]
+
+        assert family["live"]
+        states = [(each["number"], each["state"]) for each in family["generations"]]
+        assert states == [(2, "not used yet"), (1, "used")]
+
+
+def test_without_the_lab_there_is_none(client: Client, db: None) -> None:
+    for path in ("", "side/worker/", "side/revoke/", "side/outage/", "side/times/"):
+        assert client.get(f"/lab/{path}").status_code == 404
+
+
+@pytest.mark.browser
+def test_columns_are_chosen_added_and_taken_away_and_the_back_button_follows(
+    page: Page, site: str
+) -> None:
+    page.goto(f"{site}/lab/?columns=session-redis,jwt-push")
+    log_in(page, "session-redis", "jwt-push")
+    page.get_by_role("button", name="refresh").first.click()
+    expect(column(page, "jwt-push")).to_contain_text("generation 2")
+    expect(column(page, "session-redis")).to_contain_text("session:{1}:")
+
+    page.get_by_role("button", name="Add a column").click()
+    page.get_by_label("Column 3").select_option("jwt-naive")
+    expect(column(page, "jwt-naive")).to_contain_text("Weak on purpose.")
+    assert page.url.endswith("?columns=session-redis,jwt-push,jwt-naive")
+    # The others have not been touched.
+    expect(column(page, "jwt-push")).to_contain_text("/lab/strategies/jwt-push/refresh/")
+
+    page.go_back()
+    page.go_back()
+    expect(page.locator(".column")).to_have_count(2)
+    page.get_by_role("button", name="Remove the last one").click()
+    expect(page.locator(".column")).to_have_count(1)
+
+
+@pytest.mark.browser
+@pytest.mark.thorough
+def test_every_strategy_logs_in_and_out_in_its_column(page: Page, site: str) -> None:
+    for key in KEYS:
+        page.goto(f"{site}/lab/?columns={key}")
+        column(page, key)
+        log_in(page, key)
+        page.reload()
+        expect(column(page, key).locator("[data-part=state]")).to_contain_text("Logged in as")
+        page.locator(".both").get_by_role("button", name="Log out").click()
+        expect(column(page, key).get_by_role("status").first).to_contain_text("You are logged out.")
+
+
+# --- the meter ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def caller(site: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=site, timeout=30) as client:
+        client.headers["X-CSRFToken"] = client.get("/api/csrf/").json()["csrf_token"]
+        # A browser sends Secure cookies to its own machine; httpx wants to be told.
+        cookies = "; ".join(f"{each.name}={each.value}" for each in client.cookies.jar)
+        client.headers["Cookie"] = cookies
+        yield client
+
+
+def measured(caller: httpx.Client, strategy: str, how: str) -> dict[str, Any]:
+    answer = caller.post("/lab/side/revoke/", json={"strategy": strategy, "how": how})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+NEXT_REQUEST = ("session-database", "session-redis", "jwt-lookup")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [key for key in WAYS if key != "theft"])
+def test_every_worker_refuses_or_knows_at_its_first_probe(caller: httpx.Client, how: str) -> None:
+    """Where the server asks its store on each request, none is answered as if nothing had been."""
+    for strategy in NEXT_REQUEST if how == "logout" else NEXT_REQUEST[1:2]:
+        workers = measured(caller, strategy, how)["workers"]
+        assert len({worker["pid"] for worker in workers}) == 2
+        assert [worker["accepted"] for worker in workers] == [0, 0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["session-push", "jwt-push"])
+def test_a_pushed_strategy_is_refused_by_every_worker(caller: httpx.Client, strategy: str) -> None:
+    workers = measured(caller, strategy, "logout")["workers"]
+    assert [worker["after"] is not None for worker in workers] == [True, True]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["jwt-expiry", "jwt-naive"])
+def test_what_ends_by_itself_alone_is_still_accepted_and_says_until_when(
+    caller: httpx.Client, strategy: str
+) -> None:
+    told = measured(caller, strategy, "logout")
+    assert [worker["after"] for worker in told["workers"]] == [None, None]
+    assert told["until"] > time.time()
+
+
+@pytest.mark.slow
+def test_a_theft_ends_a_family_and_no_session(caller: httpx.Client) -> None:
+    assert all(each["after"] for each in measured(caller, "jwt-lookup", "theft")["workers"])
+    told = measured(caller, "session-redis", "theft")
+    assert [worker["after"] for worker in told["workers"]] == [None, None]
+    assert told["because"]
+    assert "nothing" in measured(caller, "jwt-naive", "theft")["not_offered"]
+
+
+@pytest.mark.slow
+def test_one_measurement_at_a_time_and_nobody_is_left_behind(
+    caller: httpx.Client, site: str
+) -> None:
+    with ThreadPoolExecutor(3) as threads:
+        body = {"strategy": "jwt-expiry", "how": "logout"}
+        answers = [*threads.map(lambda _: caller.post("/lab/side/revoke/", json=body), range(3))]
+    assert sorted(answer.status_code for answer in answers) == [200, 429, 429]
+    assert all(a.json()["code"] == "throttled" for a in answers if a.status_code == 429)
+
+
+def test_nonsense_is_refused_with_a_sentence(caller: httpx.Client) -> None:
+    bodies: tuple[Any, ...] = ({}, [], "text", {"strategy": "jwt-push", "kind": {}}, {"on": 1})
+    for path in ("revoke", "outage", "times"):
+        for body in bodies:
+            answer = caller.post(f"/lab/side/{path}/", json=body)
+            assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+
+
+@pytest.mark.usefixtures("lab", "db")
+def test_no_other_page_can_press_a_button_of_the_lab() -> None:
+    for path in ("revoke", "outage", "times"):
+        answer = Client(enforce_csrf_checks=True).post(f"/lab/side/{path}/")
+        assert (answer.status_code, answer.json()["code"]) == (403, "csrf_failed")
+
+
+# --- outages --------------------------------------------------------------------------------
+
+
+Status = Callable[[str, str], int]
+
+
+@pytest.fixture
+def session(site: str) -> Iterator[Status]:
+    """Somebody with a session in Redis: the status with which a call is answered."""
+    yield from status_of_calls(site, "session-redis")
+
+
+@pytest.fixture
+def token(site: str) -> Iterator[Status]:
+    """Somebody with a token."""
+    yield from status_of_calls(site, "jwt-expiry")
+
+
+def status_of_calls(site: str, strategy: str) -> Iterator[Status]:
+    client = FlowClient(site, strategy, under="/lab/strategies/")
+    with client.http:
+        client.login("ada", "ada-demo-password")
+        client.fetch_csrf_token()
+        yield lambda method, path: client.send(method, path).status_code
+
+
+@contextmanager
+def outage(caller: httpx.Client, kind: str, seconds: int) -> Iterator[None]:
+    begun = caller.post("/lab/side/outage/", json={"kind": kind, "seconds": seconds})
+    assert begun.status_code == 200, begun.text
+    assert begun.json()["outage"]["kind"] == kind
+    try:
+        yield
+    finally:
+        assert caller.delete("/lab/side/outage/").json() == {"outage": None}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["redis-stop", "redis-pause"])
+def test_redis_goes_and_comes_back_with_every_session(
+    caller: httpx.Client, session: Status, token: Status, kind: str
+) -> None:
+    with outage(caller, kind, 30):
+        assert session("GET", "whoami/") == 503
+        assert token("GET", "whoami/") == 200
+        second = caller.post("/lab/side/outage/", json={"kind": "database-lock", "seconds": 5})
+        assert (second.status_code, second.json()["detail"]) == (409, "Another outage is going on.")
+    assert session("GET", "whoami/") == 200
+
+
+@pytest.mark.slow
+def test_the_database_takes_no_writes_and_then_takes_them(
+    caller: httpx.Client, session: Status, token: Status
+) -> None:
+    with outage(caller, "database-lock", 30):
+        assert token("POST", "refresh/") == 503
+        assert session("GET", "whoami/") == 200
+        assert token("GET", "me/") == 200  # reading goes on
+    assert token("POST", "refresh/") == 200
+
+
+@pytest.mark.slow
+@pytest.mark.thorough
+def test_an_outage_ends_by_itself(caller: httpx.Client, session: Status) -> None:
+    caller.post("/lab/side/outage/", json={"kind": "redis-stop", "seconds": 5})
+    assert session("GET", "whoami/") == 503
+    deadline = time.monotonic() + 30
+    while caller.get("/lab/side/outage/").json()["outage"] and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert session("GET", "whoami/") == 200
+
+
+@pytest.mark.usefixtures("lab", "db")
+def test_a_redis_of_others_is_not_taken_away(client: Client, settings: Settings) -> None:
+    settings.REDIS_URL = "redis://elsewhere:6379/0"
+    assert b"names a Redis that others may use" in client.get("/lab/").content
+    for body in ({"kind": "redis-stop", "seconds": 5}, {"kind": "database-lock", "seconds": 3600}):
+        answer = client.post("/lab/side/outage/", body, "application/json")
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+
+
+@pytest.mark.browser
+def test_a_store_is_taken_away_and_brought_back_from_the_page(page: Page, site: str) -> None:
+    page.goto(f"{site}/lab/?columns=session-redis")
+    here = column(page, "session-redis")
+    log_in(page, "session-redis")
+    page.get_by_text("Shorten the times, or take a store away").click()
+    page.get_by_label("What", exact=True).select_option("redis-stop")
+    page.get_by_label("For how long").select_option("30")
+    page.get_by_role("button", name="Begin").dblclick()
+    expect(page.locator(".banner")).to_contain_text("Redis is stopped", timeout=20000)
+    here.get_by_role("button", name="whoami").click()
+    expect(here.get_by_role("status").first).to_contain_text("nobody was logged out")
+    page.reload()
+    page.get_by_role("button", name="End it now").click()
+    expect(page.locator(".banner")).to_have_count(0)
+    column(page, "session-redis").get_by_role("button", name="whoami").click()
+    expect(here.get_by_role("status").first).to_contain_text("You are user")
+
+
+# --- demo times -----------------------------------------------------------------------------
+
+USUAL = {"access": 900, "refresh": 7 * 86400, "session": 14 * 86400, "grace": 10}
+SHORT = {"access": 30, "refresh": 300, "session": 300, "grace": 5}
+
+
+def times_of_each_worker(site: str) -> list[dict[str, Any]]:
+    with each_worker(site.removeprefix("http://"), "/lab/side/worker/") as workers:
+        return [worker.get("/lab/side/times/", {})[1] for worker in workers]
+
+
+@pytest.mark.slow
+def test_demo_times_hold_on_every_worker_and_for_both_flows(
+    caller: httpx.Client, site: str
+) -> None:
+    for on, wanted in ((True, SHORT), (False, USUAL)):
+        assert caller.post("/lab/side/times/", json={"on": on}).status_code == 200
+        found = times_of_each_worker(site)
+        assert len(found) == 2
+        assert [{key: each[key] for key in wanted} for each in found] == [wanted, wanted]
+        for strategy, seconds in (("jwt-push", "access"), ("session-push", "session")):
+            client = FlowClient(site, strategy, under="/lab/strategies/")
+            with client.http:
+                credential = client.login("ada", "ada-demo-password")["credential"]
+            assert credential["expires_in"] == wanted[seconds]
+
+
+def test_demo_times_leave_the_denylist_as_long_as_older_tokens_live(settings: Settings) -> None:
+    before = denylist.longest_life()
+    times.apply(True)
+    try:
+        assert settings.SIMPLE_JWT["ACCESS_TOKEN_LIFETIME"].total_seconds() == 30
+        assert denylist.longest_life() == before
+    finally:
+        times.apply(False)
+    assert settings.SIMPLE_JWT["ACCESS_TOKEN_LIFETIME"].total_seconds() == 900
+
+
+def test_a_start_goes_back_to_the_usual_times(tmp_path: Path, settings: Settings) -> None:
+    settings.DEMO_TIMES_FILE = tmp_path / "demo-times"
+    times.switch(on=True)
+    assert times.seconds_left() > 3000
+    gunicorn_config.on_starting(None)
+    assert times.seconds_left() == 0
+    times.apply(False)
+
+
+@pytest.mark.browser
+def test_demo_times_are_switched_and_said(page: Page, site: str) -> None:
+    page.goto(f"{site}/lab/?columns=jwt-expiry")
+    column(page, "jwt-expiry")
+    page.get_by_text("Shorten the times, or take a store away").click()
+    page.get_by_role("button", name="Demo times").click()
+    expect(page.locator(".banner")).to_contain_text("access tokens 0:30 and 30 s of leeway")
+    log_in(page, "jwt-expiry")
+    held = column(page, "jwt-expiry").locator("[data-part=browser] .left")
+    expect(held).to_contain_text(re.compile("0:(30|2[0-9]) left"))
+    page.get_by_role("button", name="Usual times").click()
+    expect(page.locator(".banner")).to_have_count(0)
+
+
+@pytest.mark.browser
+def test_the_meter_says_when_each_worker_refused(page: Page, site: str) -> None:
+    page.goto(f"{site}/lab/?columns=session-redis,jwt-expiry")
+    column(page, "jwt-expiry")
+    page.get_by_role("button", name="Revoke in every column").dblclick()
+    ended = page.locator(".column[data-client=session-redis] .meter")
+    expect(ended).to_contain_text("by 2 workers, after “Log out”", timeout=20000)
+    expect(ended.get_by_role("listitem").first).to_contain_text("the first probe")
+    lives = page.locator(".column[data-client=jwt-expiry] .meter")
+    expect(lives.get_by_role("status")).to_contain_text("Still accepted, until", timeout=20000)
+
+
+# --- on a projector, on a telephone, by ear -------------------------------------------------
+
+
+@pytest.mark.browser
+def test_presenter_mode_hides_what_cannot_be_read_and_stands_in_the_address(
+    page: Page, site: str
+) -> None:
+    page.goto(f"{site}/lab/?columns=session-redis,jwt-expiry&present")
+    wire = column(page, "jwt-expiry").get_by_text("What went over the wire")
+    expect(wire).to_be_hidden()
+    page.get_by_role("button", name="Presenter mode").press("Enter")
+    expect(wire).to_be_visible()
+    assert page.url.endswith("?columns=session-redis,jwt-expiry")
+
+
+@pytest.mark.browser
+@pytest.mark.thorough
+def test_everybody_can_use_the_page(page: Page, site: str) -> None:
+    for mode in ("", "&present"):
+        page.goto(f"{site}/lab/?columns=session-redis,jwt-push,jwt-naive{mode}")
+        column(page, "jwt-naive")
+        log_in(page, "session-redis", "jwt-push", "jwt-naive")
+        page.get_by_text("Shorten the times, or take a store away").click()
+        page.get_by_role("button", name="Demo times").click()
+        page.get_by_role("button", name="Revoke in every column").click()
+        expect(page.locator(".workers li")).to_have_count(6, timeout=30000)
+        assert complaints(page) == []
+        for width in (320, 640, 1440):
+            page.set_viewport_size({"width": width, "height": 800})
+            assert page.evaluate("document.documentElement.scrollWidth") == width
+        page.get_by_role("button", name="Usual times").click()
+        expect(page.locator(".banner")).to_have_count(0)
