@@ -16,7 +16,8 @@ from typing import Any
 from django.conf import settings
 
 from accounts import jws, lifecycle, throttling
-from accounts.contract import csrf, parsers, permissions
+from accounts.contract import csrf, parsers
+from accounts.contract.views import ContractView
 from accounts.cookies import CookieTossingMiddleware
 from jwt_api import flow as jwt_flow
 from jwt_api import revocation, tokens
@@ -25,7 +26,6 @@ from jwt_api.authentication import Authentication
 from lab.attacks.attack import SESSIONS, TOKENS, Exchange, Source
 from lab.strategies import Strategy, database_sessions
 from sessions_api import engine
-from sessions_api import flow as session_flow
 from sessions_api import store as session_store
 
 EVERY = (*SESSIONS, *TOKENS)
@@ -56,9 +56,9 @@ decode = tokens.KeyRingBackend._decode
 LINES = (
     Line("not the text of a token", jws.check_text, "not the text of a token"),
     Line("not UTF-8", jws.check_text, "not UTF-8"),
-    Line("wrong typ", decode, "wrong typ"),
+    Line("wrong typ", tokens.KeyRingBackend._check_typ, "wrong typ"),
     Line("unknown kid", decode, "unknown kid"),
-    Line("wrong alg", decode, "wrong alg for this key"),
+    Line("wrong alg", tokens.check_algorithm, "wrong alg for this key"),
     Line("Invalid header|Invalid crypto|Invalid payload", decode, "get_unverified_header"),
     Line("Signature verification|Unsupported critical|crit", decode, "return jwt.decode("),
     Line("[Ii]ssuer", decode, "issuer=self.issuer"),
@@ -73,7 +73,7 @@ LINES = (
     Line("unknown family", token_store._family_of, "unknown family"),
     Line("epoch, or inactive", token_store._family_of, "epoch, or inactive"),
     Line("absolute lifetime", token_store._family_of, "absolute lifetime", TOKENS),
-    Line("absolute lifetime", engine.SessionStore._refusal_of, "absolute lifetime", SESSIONS),
+    Line("absolute lifetime", engine.SessionStore._over, "absolute lifetime", SESSIONS),
     Line("ended meanwhile", jwt_flow.Flow._end_reused, "ended meanwhile"),
     Line("on the denylist", revocation._roles_by_denylist, "on the denylist"),
     Line("ended before the denylist", revocation.check_row, "ended before the denylist began"),
@@ -84,7 +84,7 @@ LINES = (
         EVERY,
         "/(me|devices|password|logout-all)/",
     ),
-    Line("epoch, inactive", engine.SessionStore._refusal_of, "epoch, inactive", IN_REDIS),
+    Line("epoch, inactive", engine.SessionStore._ended, "epoch, inactive", IN_REDIS),
     Line("epoch, inactive", database_sessions.admit, "epoch, inactive", IN_SQL),
     Line("epoch, inactive", revocation._roles_by_denylist, "epoch, inactive", TOKENS),
     *_session(
@@ -98,11 +98,11 @@ LINES = (
     Line("two refreshes old", session_store.rotate, "two refreshes old", IN_REDIS),
     Line("two refreshes old", database_sessions.Flow.renew, "two refreshes old", IN_SQL),
     Line("successor was ended", session_store.rotate, "successor was ended", IN_REDIS),
-    Line("unreadable record", engine.SessionStore.load, "unreadable record", IN_REDIS),
+    Line("unreadable record", engine.SessionStore._gone, "unreadable record", IN_REDIS),
     Line("unreadable record", database_sessions.why_gone, "unreadable record", IN_SQL),
-    Line("malformed session", engine.SessionStore.why_refused, "malformed session id", IN_REDIS),
+    Line("malformed session", engine.SessionStore._misshapen, "malformed session id", IN_REDIS),
     Line("malformed session", database_sessions.Flow.presented_id, "malformed session id", IN_SQL),
-    Line("name different users", engine.SessionStore._refusal_of, "name different", IN_REDIS),
+    Line("name different users", engine.SessionStore._mistaken, "name different", IN_REDIS),
     Line("redis:", session_store.store_errors.__exit__, "StoreUnavailable", IN_REDIS),
     Line("redis:", revocation.roles_now, "StoreUnavailable", TOKENS),
     Line("login-limit", throttling._count, "raise Throttled("),
@@ -110,11 +110,10 @@ LINES = (
     Line("another method", Authentication.authenticate, "another method"),
     Line("CSRF|csrf|Referer|Origin", csrf.enforce_csrf, "raise CsrfFailed"),
     Line("deleted meanwhile", lifecycle.revoked_if_deleted, "deleted meanwhile"),
-    Line("no session cookie|^not_authenticated", permissions.HasScope, "class HasScope"),
+    Line("^not_authenticated", ContractView.prove_authority, "perform_authentication"),
     Line("session ended while writing", engine.SessionStore.save, "raise UpdateError"),
     Line("parse_error", parsers.JSONParser.parse, "raise ParseError"),
     Line("limits", throttling._count, "StoreUnavailable"),
-    Line("is not right|current_password", session_flow.Flow.renew, "adopt"),
 )
 
 

@@ -90,7 +90,13 @@ def write(report: Report, path: Path) -> None:
 
 
 def encode(report: Report) -> str:
-    return json.dumps({"kind": KIND, **asdict(report)}, indent=1, ensure_ascii=False) + "\n"
+    """A line for each cell: the diff of two reports names the cells that differ."""
+    cells = ",\n".join(_line(asdict(cell)) for cell in report.cells)
+    return f'{{"kind": {_line(KIND)}, "made": {_line(report.made)}, "cells": [\n{cells}\n]}}\n'
+
+
+def _line(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def read(path: Path) -> Report:

@@ -24,7 +24,7 @@ import redis
 from lab.attacks.times import ACCOUNT_LIMIT
 from lab.staging.processes import StageError, last_line, running
 from lab.staging.redis_server import private_redis
-from lab.staging.site import MIGRATE, Project, site, started
+from lab.staging.site import MIGRATE, site, started
 
 START_SECONDS = 60
 CONFIG = "lab.staging.gunicorn_config"
@@ -125,6 +125,3 @@ def wait_until_it_answers(url: str, process: subprocess.Popen[str], log: Path) -
         except httpx.HTTPError:
             time.sleep(0.05)
     raise StageError(f"The server did not start: {last_line(log.read_text())}")
-
-
-__all__ = ["Inside", "Log", "Project", "Stage", "staged"]

@@ -72,6 +72,17 @@ def secrets_of(people: list[Person]) -> set[str]:
 
 
 @pytest.mark.slow
+def test_what_the_forgers_sign_is_good_until_they_change_it(stage: Stage) -> None:
+    """Or they would be stopped by a mistake of their own."""
+    with closing(Scene(stage, strategy("jwt-expiry"))) as scene:
+        mallory = scene.person("mallory")
+        mallory.log_in()
+        for claims, status in (({}, 200), ({"aud": "shop"}, 401)):
+            mallory.present(scene.sign(mallory.access_token or "", claims=claims))
+            assert mallory.asks("Signed by the site's own key.").status_code == status
+
+
+@pytest.mark.slow
 def test_an_attack_on_a_weakened_server_is_noticed(tmp_path: Path) -> None:
     """With the longest grace that is allowed a predecessor passes for a second tab."""
     tried, key = attack("replay-after-rotation"), "jwt-expiry"

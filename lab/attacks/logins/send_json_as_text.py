@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from accounts.contract.parsers import JSONParser
+from accounts.contract.views import ContractView
 from lab.attacks.attack import Attack, Group, Outcome, verdicts
 from lab.attacks.held import source_of
 from lab.attacks.scene import Scene
@@ -40,5 +40,5 @@ class SendJsonAsText(Attack):
             return scene.succeeds("The body was read, whatever it called itself.")
         return scene.stopped(
             "Only `application/json` is read: that, no other site can send without asking.",
-            held=source_of(JSONParser, "class JSONParser"),
+            held=source_of(ContractView.initial, "request.data"),
         )

@@ -28,8 +28,8 @@ class GoOnForEver(Attack):
     expected = verdicts(does_not_apply=("jwt-naive",))
     environment = {
         "ABSOLUTE_SECONDS": str(ABSOLUTE_SECONDS),
-        "REFRESH_IDLE_SECONDS": "5",
-        "SESSION_IDLE_SECONDS": "5",
+        "REFRESH_IDLE_SECONDS": str(ABSOLUTE_SECONDS),
+        "SESSION_IDLE_SECONDS": str(ABSOLUTE_SECONDS),
         "ACCESS_SECONDS": "2",
         "LEEWAY_SECONDS": "0",
         "GRACE_SECONDS": "1",

@@ -15,7 +15,7 @@ class EmptyRedis(Attack):
     key = "empty-redis"
     title = "Empty Redis, so that it forgets who was logged out"
     group = Group.STORE
-    catalogue = ("A41",)
+    catalogue = ()  # the list knows of stores that stall, and not of any that forget
     story = (
         "Mallory has a copy of ada's login. Ada logs out. Then Redis is restarted without its "
         "data, and remembers no logout. Mallory uses the copy."

@@ -25,6 +25,7 @@ from lab.attacks.matrix import EVERY, WEAK, Cell, differences, pairs, run_matrix
 from lab.attacks.report import NoReport, Report
 from lab.staging.processes import StageError
 
+WIDE = 160  # columns; below it the matrix has signs alone, and says under it what they mean
 STYLES = {Verdict.SUCCEEDS: "bold red", Verdict.STOPPED: "green", Verdict.DOES_NOT_APPLY: "dim"}
 
 
@@ -138,17 +139,21 @@ class Command(BaseCommand):
     def show(self, found: Report, attacks: list[Attack]) -> None:
         keys = list(dict.fromkeys(c.strategy for c in found.cells if c.strategy not in WEAK))
         table = Table(box=SIMPLE_HEAD, pad_edge=False)
-        table.add_column("attack")
+        table.add_column("attack", overflow="fold")
         for key in keys:
-            table.add_column(key, overflow="fold")
+            table.add_column(key.replace("-", "\n"), no_wrap=True)
+        in_words = self.console.width >= WIDE
         for attack in attacks:
             cells = (found.cell(attack.key, key) for key in keys)
-            table.add_row(attack.key, *(shown(cell) for cell in cells))
+            table.add_row(attack.key, *(shown(cell, in_words) for cell in cells))
         if keys:
             self.console.print(table)
+            meaning = (f"{sign} {verdict.value}" for verdict, sign in SIGNS.items())
+            self.console.print("  ".join(meaning))
         for cell in found.cells:
             if cell.strategy in WEAK:
-                self.console.print(f"{cell.strategy:26} {cell.attack:26} {shown(cell)}")
+                words = shown(cell, in_words=True)
+                self.console.print(f"{cell.strategy:26} {cell.attack:26} {words}")
         for count in report.counts(found.cells):
             self.console.print(
                 f"{count.strategy:26} {count.stopped} of {count.applied} that apply were stopped"
@@ -156,11 +161,12 @@ class Command(BaseCommand):
         self.console.print(f"The evidence is in {report.path()}.")
 
 
-def shown(cell: Cell | None) -> str:
+def shown(cell: Cell | None, in_words: bool) -> str:
     if cell is None:
         return ""
     verdict = cell.outcome.verdict
-    return f"[{STYLES[verdict]}]{SIGNS[verdict]} {verdict.value}[/]"
+    words = f" {verdict.value}" if in_words else ""
+    return f"[{STYLES[verdict]}]{SIGNS[verdict]}{words}[/]"
 
 
 def interrupt(signum: int, frame: FrameType | None) -> None:

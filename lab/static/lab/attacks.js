@@ -25,6 +25,12 @@ function el(tag, properties = {}, ...children) {
   return element;
 }
 
+/** A sentence; what stands between backticks in it is code. */
+function prose(text, className = "") {
+  const parts = text.split("`").map((part, index) => (index % 2 ? el("code", { textContent: part }) : part));
+  return el("p", { className }, ...parts);
+}
+
 const keyOf = (cell) => `${cell.dataset.attack} ${cell.dataset.strategy}`;
 const isOpen = (cell) => keyOf(cell) in guesses;
 
@@ -65,8 +71,8 @@ async function show(cell) {
     return;
   }
   const story = [
-    el("p", { textContent: found.attack.story }),
-    el("p", { className: "hint", textContent: `It needs: ${found.attack.precondition}` }),
+    prose(found.attack.story),
+    prose(`It needs: ${found.attack.precondition}`, "hint"),
   ];
   const settings = Object.entries(found.attack.environment).map(([name, value]) => `${name}=${value}`);
   if (settings.length) story.push(el("p", { className: "hint", textContent: `The server's settings: ${settings.join(", ")}` }));
@@ -100,7 +106,7 @@ function result(cell, outcome) {
   if (guess) {
     parts.push(el("p", { textContent: guess === outcome.verdict ? "You were right." : `You had expected: ${guess}.` }));
   }
-  parts.push(el("p", { textContent: outcome.lesson }));
+  parts.push(prose(outcome.lesson));
   if (outcome.held) {
     const { path, line, name } = outcome.held;
     parts.push(el("p", {}, "What held: ", el("code", { textContent: `${path}:${line}` }), ", in ", el("code", { textContent: name })));
@@ -118,7 +124,7 @@ function step(exchange) {
   const path = new URL(url).pathname + new URL(url).search;
   const summary = el("summary", {},
     el("span", { className: "who", textContent: who }),
-    el("span", { textContent: note }),
+    el("span", { textContent: note.replaceAll("`", "") }),
     el("code", { textContent: `${method} ${path}` }),
     el("span", { className: `status ${status && status < 400 ? "good" : "bad"}`, textContent: status || "no answer" }));
   const lines = (headers) => headers.map(([name, value]) => `${name}: ${value}`);
