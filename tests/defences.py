@@ -1452,6 +1452,42 @@ DEFENCES = (
         "tests/accounts/test_mirror.py -k connects_anew",
     ),
     Defence(
+        "weakened: its session ids are no ids of another flow",
+        "lab/weakened/of_sessions.py",
+        'f":{key}"',
+        '""',
+        "tests/lab/test_weakened.py -k opens_anything_else",
+    ),
+    Defence(
+        "weakened: a refresh token of the jwt flow opens no weak variant beside its own cookie",
+        "lab/weakened/tokens.py",
+        "        request.COOKIES.pop(settings.REFRESH_COOKIE_NAME, None)\n",
+        "",
+        "tests/lab/test_weakened.py -k nobody_here",
+    ),
+    Defence(
+        "weakened: nor in the place of its own cookie",
+        "lab/weakened/tokens.py",
+        "            return NO_TOKEN\n",
+        "            return text\n",
+        "tests/lab/test_weakened.py -k opens_anything_else",
+    ),
+    Defence(
+        "weakened: what it hands out is signed for itself alone",
+        "lab/weakened/tokens.py",
+        "token=self.access_backend.encode(access.decode(credential.token))",
+        "token=credential.token",
+        "tests/lab/test_weakened.py -k opens_anything_else",
+    ),
+    Defence(
+        "weakened: only who has logged in with it can be forged",
+        "lab/weakened/of_tokens.py",
+        "        if caches[\"auth\"].get(self._entered(presented.user_id)) is None:\n"
+        '            raise CredentialInvalid("has not logged in with this variant")\n',
+        "",
+        "tests/lab/test_weakened.py -k anybody_is_anybody",
+    ),
+    Defence(
         "mirror: who listens leaves a master that was replaced",
         "accounts/announcements.py",
         '            raise Moved("another master")\n',

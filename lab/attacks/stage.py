@@ -32,6 +32,8 @@ SERVE = "from lab.attacks import inside; inside.serve()"
 # As the site comes, but for the network's limit: everybody here has the same address.
 # And a busy machine is no outage.
 VARIABLES = {
+    # Whoever starts the stage: tests have settings that are faster, and serve no static files.
+    "DJANGO_SETTINGS_MODULE": "authdemo.settings",
     "LOGIN_LIMIT_ACCOUNT": str(ACCOUNT_LIMIT),
     "REDIS_TIMEOUT_SECONDS": "3",
     "DATABASE_TIMEOUT_SECONDS": "30",

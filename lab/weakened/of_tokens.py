@@ -188,7 +188,7 @@ ROWS = (
         sound="jwt-expiry",
         removed="The list of algorithms: the token's own header decides.",
         weak=(
-            "`alg: none` needs no signature at all, and HS256 takes the public key, which is "
+            "“alg: none” needs no signature at all, and HS256 takes the public key, which is "
             "published, for a shared secret. Anybody can be anybody."
         ),
     ),

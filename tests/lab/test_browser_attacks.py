@@ -122,7 +122,7 @@ def test_the_second_site_shows_catches_and_plants_under_both_of_its_names() -> N
 
 def test_everything_in_the_loot_is_tried_the_longest_first() -> None:
     loot = '{"local": {"token": "abc"}, "cookies": "a=1; b=22", "memory": ["x"], "none": null}'
-    assert tokens_in(loot) == ["b=22", "abc", "a=1", "x"]
+    assert tokens_in(loot) == ["b=22", "a=1", "abc", "x"]
 
 
 # --- the page that is attacked ------------------------------------------------------------------

@@ -120,6 +120,17 @@ def test_no_credential_of_a_weak_variant_opens_anything_else_and_none_opens_it(
                 assert opened_by(secrets[other], EVERYTHING[key], names) == [], f"{other}: {key}"
 
 
+@pytest.mark.parametrize("key", KEYS)
+def test_who_is_logged_in_everywhere_else_is_nobody_here(lab: None, ada: User, key: str) -> None:
+    """Every cookie under its own name, as a browser has them, and none of this variant's."""
+    client = Browser()
+    for path in SOUND.values():
+        post(client, f"{path}/login/", username="ada", password="ada-demo-password")
+    assert client.cookies["__Host-refresh"].value
+    assert client.get(f"/lab/weakened/{key}/whoami/").status_code == 401
+    assert post(client, f"/lab/weakened/{key}/refresh/").json()["code"] == "not_authenticated"
+
+
 # --- and each has what it lacks -------------------------------------------------------------
 
 

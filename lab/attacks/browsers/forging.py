@@ -67,16 +67,19 @@ class Forgery(BrowserAttack):
         return carrier_of(visit.scene.strategy.key)
 
 
+BY_HEADER = ("jwt-expiry", "jwt-lookup", "jwt-push")
+DELIVERED_BY = {
+    "session-database": database_sessions.Flow.deliver,
+    "jwt-cookie": jwt_in_cookie.Flow.deliver,
+}
 SUBMIT = "document.forms[0].submit()"
 
 
 def carrier_of(key: str) -> Source:
     """Where it is said how far the strategy's credential travels by itself."""
-    if key in ("jwt-expiry", "jwt-lookup", "jwt-push"):
+    if key in BY_HEADER:
         return source_of(Authentication.authenticate, "bearer_token(request)")
-    if key == "jwt-cookie":
-        return source_of(jwt_in_cookie.Flow.deliver, "samesite=")
-    if key == "session-database":
-        return source_of(database_sessions.Flow.deliver, "samesite=")
+    if key in DELIVERED_BY:
+        return source_of(DELIVERED_BY[key], "samesite=")
     sessions = key.startswith("session")
     return setting("SESSION_COOKIE_SAMESITE" if sessions else "REFRESH_COOKIE_SAMESITE")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from lab.attacks.attack import SESSIONS, Outcome, Source, verdicts
+from lab.attacks.browsers.forging import DELIVERED_BY
 from lab.attacks.browsers.on_a_page import BrowserAttack
 from lab.attacks.browsers.stealing import carry_out, opened_by
 from lab.attacks.browsers.visit import Visit, line_of
 from lab.attacks.held import source_of
-from lab.strategies import database_sessions, jwt_in_cookie
 from sessions_api.middleware import SessionMiddleware
 
 LOOT = """({
@@ -46,10 +46,8 @@ class ReadStorage(BrowserAttack):
 
 
 def _keeps_it_away(key: str) -> Source:
-    if key == "jwt-cookie":
-        return source_of(jwt_in_cookie.Flow.deliver, "httponly=True")
-    if key == "session-database":
-        return source_of(database_sessions.Flow.deliver, "httponly=True")
+    if key in DELIVERED_BY:
+        return source_of(DELIVERED_BY[key], "httponly=True")
     if key in SESSIONS:
         return source_of(SessionMiddleware.process_response, "super().process_response")
     # In a field of an object, and in no storage.

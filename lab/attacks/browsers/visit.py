@@ -166,7 +166,7 @@ def tokens_in(text: str) -> list[str]:
             yield from (found for each in value for found in strings(each))
 
     found = {part for each in strings(json.loads(text)) for part in each.split("; ") if part}
-    return sorted(found, key=len, reverse=True)
+    return sorted(found, key=lambda text: (-len(text), text))
 
 
 def line_of(path: str, mark: str, name: str = "") -> Source:
