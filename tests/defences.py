@@ -1482,7 +1482,7 @@ DEFENCES = (
     Defence(
         "weakened: only who has logged in with it can be forged",
         "lab/weakened/of_tokens.py",
-        "        if caches[\"auth\"].get(self._entered(presented.user_id)) is None:\n"
+        '        if caches["auth"].get(self._entered(presented.user_id)) is None:\n'
         '            raise CredentialInvalid("has not logged in with this variant")\n',
         "",
         "tests/lab/test_weakened.py -k anybody_is_anybody",

@@ -12,12 +12,11 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
@@ -174,8 +173,8 @@ def idle_end(record: Record) -> datetime:
 class Authentication(BaseAuthentication):
     """The session cookie of this strategy; two SQL statements, as in any Django project."""
 
-    def __init__(self, flow: Flow) -> None:
-        self.flow = flow
+    flow: ClassVar[Flow]
+    """Under which cookie it looks, and among which ids."""
 
     def authenticate(self, request: Request) -> tuple[User, Presented] | None:
         session_id = self.flow.presented_id(request._request)
@@ -214,9 +213,11 @@ class Flow(contract.Flow):
     salt = ""
     """Stands behind every id before it is digested: ids of a flow with another one open nothing."""
 
-    @property
-    def authentication(self) -> Callable[[], Authentication]:  # type: ignore[override]
-        return partial(Authentication, self)
+    def __init__(self) -> None:
+        class OfThisFlow(Authentication):
+            flow = self
+
+        self.authentication = OfThisFlow  # type: ignore[misc]
 
     @property
     def cookie_name(self) -> str:

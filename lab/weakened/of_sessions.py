@@ -20,6 +20,7 @@ class Flow(database_sessions.Flow):
     icon = "⚠"
 
     def __init__(self, key: str, samesite: SameSite = "Lax") -> None:
+        super().__init__()
         self.key, self.salt = key, f":{key}"  # type: ignore[misc]
         self._samesite = samesite
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Callable
-from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.conf import settings
@@ -102,8 +100,7 @@ class NoTypeCheck(tokens.Flow):
 class InCookie(BaseAuthentication):
     """The access token in the variant's cookie."""
 
-    def __init__(self, flow: CookieFlow) -> None:
-        self.flow = flow
+    flow: ClassVar[CookieFlow]
 
     def authenticate(self, request: Request) -> tuple[User, Presented] | None:
         text = request._request.COOKIES.get(self.flow.access_cookie_name)
@@ -126,9 +123,10 @@ class CookieFlow(tokens.Flow):
         super().__init__(key)
         self.samesite = samesite
 
-    @property
-    def authentication(self) -> Callable[[], BaseAuthentication]:  # type: ignore[override]
-        return partial(InCookie, self)
+        class OfThisFlow(InCookie):
+            flow = self
+
+        self.authentication = OfThisFlow  # type: ignore[misc, assignment]
 
     @property
     def access_cookie_name(self) -> str:

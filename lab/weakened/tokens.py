@@ -7,10 +7,8 @@ of the flow ever leaves it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
@@ -32,8 +30,7 @@ NO_TOKEN = "-"  # noqa: S105
 class Authentication(BaseAuthentication):
     """The variant's own access token in `Authorization: Bearer`."""
 
-    def __init__(self, flow: Flow) -> None:
-        self.flow = flow
+    flow: ClassVar[Flow]
 
     def authenticate(self, request: Request) -> tuple[User, Presented] | None:
         text = bearer_token(request)
@@ -50,11 +47,10 @@ class Flow(jwt.Flow):
     revocation = "expiry"
 
     def __init__(self, key: str) -> None:
-        self.key = key  # type: ignore[misc]
+        class OfThisFlow(Authentication):
+            flow = self
 
-    @property
-    def authentication(self) -> Callable[[], BaseAuthentication]:  # type: ignore[override]
-        return partial(Authentication, self)
+        self.key, self.authentication = key, OfThisFlow  # type: ignore[misc, assignment]
 
     @property
     def cookie_name(self) -> str:

@@ -6,7 +6,8 @@ verdict is ada's own: is she still logged in?
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import httpx
 
@@ -68,7 +69,7 @@ class Forgery(BrowserAttack):
 
 
 BY_HEADER = ("jwt-expiry", "jwt-lookup", "jwt-push")
-DELIVERED_BY = {
+DELIVERED_BY: dict[str, Callable[..., Any]] = {
     "session-database": database_sessions.Flow.deliver,
     "jwt-cookie": jwt_in_cookie.Flow.deliver,
 }
