@@ -81,7 +81,12 @@ def run_matrix(
 
     stop = Event()
     groups = _by_stage(attacks)
-    with _folder() as folder, ThreadPoolExecutor(max(1, len(groups))) as threads:
+    # From the inside: nobody is left who would start another browser when this one is ended.
+    with (
+        closing(chromium),
+        _folder() as folder,
+        ThreadPoolExecutor(max(1, len(groups))) as threads,
+    ):
         jobs = [
             threads.submit(_run_group, group, strategies, folder / str(number), tell, stop)
             for number, group in enumerate(groups)
@@ -90,7 +95,6 @@ def run_matrix(
             wait(jobs, return_when=FIRST_EXCEPTION)
         finally:
             stop.set()
-            chromium.close()
         for job in jobs:
             job.result()
     return [found[attack.key, strategy.key] for attack, strategy in order]

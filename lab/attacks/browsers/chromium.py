@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -99,11 +99,17 @@ class Chromium:
         return self._browser
 
     def _stop(self) -> None:
-        if self._browser is not None:
-            self._browser.close()
-        if self._playwright is not None:
-            self._playwright.stop()
+        browser, playwright = self._browser, self._playwright
         self._browser = self._playwright = None
+        if playwright is None:
+            return
+        from playwright.sync_api import Error
+
+        with suppress(Error):  # a Ctrl-C reaches the browser as well, and ends it before us
+            if browser is not None:
+                browser.close()
+        with suppress(Error):
+            playwright.stop()
 
 
 def launch_options() -> dict[str, Any]:
