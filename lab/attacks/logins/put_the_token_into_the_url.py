@@ -37,5 +37,5 @@ class PutTheTokenIntoTheUrl(Attack):
             return scene.succeeds("The site takes it there, so that logs are full of logins.")
         return scene.stopped(
             "Credentials come in a cookie or a header; what stands in a URL is not looked at.",
-            held=source_of(scene.strategy.flow.authentication.authenticate),
+            held=source_of(type(scene.strategy.flow.authentication()).authenticate),
         )

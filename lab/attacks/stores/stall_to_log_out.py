@@ -39,7 +39,7 @@ class StallToLogOut(Attack):
         if good(meanwhile):
             return scene.stopped(
                 "Nothing that this strategy asks was away: it answered as on any day.",
-                held=source_of(scene.strategy.flow.authentication.authenticate),
+                held=source_of(type(scene.strategy.flow.authentication()).authenticate),
             )
         return scene.stopped(
             f"Meanwhile the answer was {meanwhile.status_code}, and the cookie was kept: not to "
