@@ -5,6 +5,7 @@ look. The site is a deployment of its own, with the demo users; every request in
 made for them.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -25,7 +26,7 @@ class Picture(NamedTuple):
 
     path: str
     prepare: Callable[[Page], None]
-    whole: bool = True
+    high: int | None = None  # pixels; None: all of the page
 
 
 def nothing(page: Page) -> None:
@@ -42,23 +43,56 @@ def log_in(key: str) -> Callable[[Page], None]:
         page.get_by_role("button", name="Log in").click()
         page.wait_for_url(f"**/{key}/profile/")
         page.goto(there.replace("login", "devices"))
-        expect(page.get_by_role("main")).to_contain_text("This device")
+        expect(page.get_by_role("button", name="Log out everywhere")).to_be_visible()
 
     return prepare
 
 
 def log_in_on_both_sides(page: Page) -> None:
     """As ada, in each column; then one call by each."""
+    for button in ("Log in as ada", "whoami"):
+        page.locator(".both").get_by_role("button", name=button).click()
+        for column in page.locator(".column").all():
+            expect(column).to_have_attribute("aria-busy", "false")
+            expect(column.locator("[data-part=state]")).to_have_text("Logged in as ada")
+    for result in page.locator("[data-part=result]").all():
+        expect(result).to_contain_text("You are user")
+
+
+def revoke_on_both_sides(page: Page) -> None:
+    """As ada in each column; then a login is ended, and the workers are asked."""
+    log_in_on_both_sides(page)
+    page.get_by_role("button", name="Revoke in every column").click()
+    for verdict in page.locator("[data-part=verdict]").all():
+        expect(verdict).to_contain_text(re.compile("after|until"), timeout=20_000)
+
+
+def open_every_cell(page: Page) -> None:
+    page.get_by_role("button", name="Open all").click()
+
+
+def run_the_audit(page: Page) -> None:
+    page.get_by_role("button", name=re.compile("^Run")).click()
+    expect(page.get_by_role("status").first).to_contain_text("12 pass", timeout=120_000)
+
+
+def forge_a_token(page: Page) -> None:
+    """Ada's own token, in every way that the page knows."""
+    page.get_by_role("button", name="Take mine").click()
     page.get_by_role("button", name="Log in as ada").click()
-    for state in page.locator("[data-part=state]").all():
-        expect(state).to_have_text("Logged in as ada")
-    page.get_by_role("group", name="On both sides").get_by_role("button", name="whoami").click()
-    for status in page.get_by_role("region").get_by_role("status").all():
-        expect(status).to_contain_text("You are user")
+    expect(page.get_by_label("A token")).not_to_have_value("")
+    page.get_by_role("button", name="Forge and send every one").click()
+    expect(page.locator("[data-part=sent] [role=status]")).to_contain_text("forgeries got in")
 
 
 PICTURES = {
-    "side-by-side": Picture("/", log_in_on_both_sides),
+    "home": Picture("/", log_in_on_both_sides, high=1640),
+    "side-by-side": Picture("/lab/", revoke_on_both_sides, high=1640),
+    "presenter": Picture("/lab/?present", revoke_on_both_sides, high=1640),
+    "token": Picture("/lab/token/", forge_a_token, high=2600),
+    "attacks": Picture("/lab/attacks/", open_every_cell, high=HIGH),
+    "audit": Picture("/lab/audit/", run_the_audit),
+    "decide": Picture("/lab/decide/", nothing, high=HIGH),
     **{f"{flow.key}-login": Picture(f"/{flow.key}/login/", nothing) for flow in flows()},
     **{f"{flow.key}-devices": Picture(f"/{flow.key}/login/", log_in(flow.key)) for flow in flows()},
 }
@@ -66,7 +100,8 @@ PICTURES = {
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with deployed(tmp_path_factory.mktemp("site")) as deployment:
+    folder = tmp_path_factory.mktemp("site")
+    with deployed(folder, DJANGO_SETTINGS_MODULE="authdemo.settings") as deployment:
         yield deployment.url
 
 
@@ -75,10 +110,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def test_picture(name: str, scheme: Literal["light", "dark"], site: str, browser: Browser) -> None:
     picture = PICTURES[name]
     context = browser.new_context(
-        viewport={"width": WIDE, "height": HIGH}, color_scheme=scheme, reduced_motion="reduce"
+        viewport={"width": WIDE, "height": picture.high or HIGH},
+        color_scheme=scheme,
+        reduced_motion="reduce",
     )
     page = context.new_page()
     page.goto(site + picture.path)
     picture.prepare(page)
-    page.screenshot(path=FOLDER / f"{name}-{scheme}.png", full_page=picture.whole)
+    page.screenshot(path=FOLDER / f"{name}-{scheme}.png", full_page=picture.high is None)
     context.close()

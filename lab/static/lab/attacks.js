@@ -109,7 +109,10 @@ function result(cell, outcome) {
   parts.push(prose(outcome.lesson));
   if (outcome.held) {
     const { path, line, name } = outcome.held;
-    parts.push(el("p", {}, "What held: ", el("code", { textContent: `${path}:${line}` }), ", in ", el("code", { textContent: name })));
+    // As it stands now: the run may be older than the code.
+    const href = `${document.documentElement.dataset.receipts}?${new URLSearchParams({ path, line })}`;
+    const place = el("a", { href }, el("code", { textContent: `${path}:${line}` }));
+    parts.push(el("p", {}, "What held: ", place, ", in ", el("code", { textContent: name })));
   }
   if (outcome.evidence.length) {
     parts.push(el("h3", { textContent: "What went over the wire" }), el("ol", { className: "steps" }, ...outcome.evidence.map(step)));
