@@ -127,8 +127,8 @@ def change_password(request: HttpRequest, flow: Flow, user: User, password: str)
     All of it or nothing: a 503 after the password was changed would have its user try the
     old one once more.
     """
+    user.set_password(password)  # before the transaction: it takes long, and others wait
     with revoked_if_deleted(user.pk), transaction.atomic():
-        user.set_password(password)
         user.save(update_fields=["password"])  # raises the epoch
         record(Kind.PASSWORD_CHANGED, request, flow=flow.key, user_id=user.pk)
         return flow.issue(request, user)

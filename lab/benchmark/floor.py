@@ -19,6 +19,7 @@ from typing import Any
 from wsgiref.util import setup_testing_defaults
 
 from django.conf import settings
+from django.core.handlers.wsgi import WSGIHandler
 from django.core.servers.basehttp import get_internal_wsgi_application
 from django.http import HttpRequest, HttpResponseBase
 from django.test.utils import override_settings
@@ -63,11 +64,13 @@ class Subject:
     """Whose request is measured. `environ` makes the WSGI environ of the next one.
 
     `view` answers it, at `/api/<name>/whoami/`; None: whatever the site has at that address.
+    `application` is the site, if it is another one.
     """
 
     name: str
     environ: Callable[[], Environ]
     view: View | None = None
+    application: Any = None
 
 
 class Simulated(Exception):
@@ -130,11 +133,11 @@ def at_one_place(subjects: Sequence[Subject]) -> URLPattern:
     views = {subject.name: subject.view for subject in subjects if subject.view}
 
     @csrf_exempt  # as each of these views is
-    def answer(request: HttpRequest, name: str) -> HttpResponseBase:
+    def dispatch(request: HttpRequest, name: str) -> HttpResponseBase:
         return views[name](request)
 
     names = "|".join(map(re.escape, views))
-    return re_path(rf"^api/(?P<name>{names})/whoami/$", answer)
+    return re_path(rf"^api/(?P<name>{names})/whoami/$", dispatch)
 
 
 class Measured:
@@ -148,20 +151,11 @@ class Measured:
     def block(self, subject: Subject, requests: int = BLOCK) -> float:
         """Microseconds per request. What makes the environs is not timed."""
         environs = [subject.environ() for _ in range(requests)]
+        application = subject.application or self.application
         began = time.perf_counter_ns()
         for environ in environs:
-            self.answer(environ)
+            answer(application, environ)
         return (time.perf_counter_ns() - began) / requests / 1000
-
-    def answer(self, environ: Environ) -> bytes:
-        """One request, as a server handles it: the answer is read, and closed."""
-        said: list[str] = []
-        response = self.application(environ, lambda status, headers: said.append(status))
-        body = b"".join(response)
-        response.close()
-        if said != ["200 OK"]:
-            raise NotAnswered(f"{environ['PATH_INFO']}: {said} {body[:200]!r}")
-        return body
 
     def repeat(self, rounds: int) -> None:
         blocks: dict[str, list[float]] = {name: [] for name in self.microseconds}
@@ -184,11 +178,30 @@ class Measured:
         rows = []
         for subject in self.subjects:
             with counted(_redis()) as cost:
-                self.answer(subject.environ())
+                answer(subject.application or self.application, subject.environ())
             redis = sum(cost.redis.values())
             rows.append(Row("sql_statements", subject.name, "statements", [len(cost.sql)]))
             rows.append(Row("redis_commands", subject.name, "commands", [redis]))
         return rows
+
+
+def answer(application: Any, environ: Environ) -> bytes:
+    """One request, as a server handles it: the answer is read, and closed."""
+    said: list[str] = []
+    response = application(environ, lambda status, headers: said.append(status))
+    body = b"".join(response)
+    response.close()
+    if said != ["200 OK"]:
+        raise NotAnswered(f"{environ['PATH_INFO']}: {said} {body[:200]!r}")
+    return body
+
+
+def without_the_lab() -> Subject:
+    """The floor of the same site with LAB=0: what nobody asks for there, receipts above all."""
+    name = "floor, LAB=0"
+    with override_settings(LAB=False):
+        application = WSGIHandler()  # which has the middleware of the settings as they are now
+    return Subject(name, get(f"/api/{FLOOR}/whoami/"), application=application)
 
 
 def refuse_simulated_redis() -> None:

@@ -28,6 +28,7 @@ from lab.benchmark.floor import (
     get,
     mounted,
     warmed_up,
+    without_the_lab,
 )
 from lab.strategies import STRATEGIES
 
@@ -52,6 +53,7 @@ class Command(BaseCommand):
                 if profile:
                     self.profile(profile, subjects)
                     return
+                subjects.append(without_the_lab())
                 for row in figures(subjects, repetitions=repetitions):
                     low, high = row.spread
                     spread = f"   {low:g} to {high:g}" if high > low else ""
