@@ -161,8 +161,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
     if hasattr(config, "workerinput"):
         # A long file that one worker begins last keeps all others waiting.
-        items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+        items.sort(key=lambda item: not is_slow(item))
     skip_without_browser(items)
+
+
+def is_slow(item: pytest.Item) -> bool:
+    """What drives a page comes last all the same: a worker takes whole files, see above."""
+    in_a_page = "page" in getattr(item, "fixturenames", ())
+    return item.get_closest_marker("slow") is not None and not in_a_page
 
 
 def skip_without_browser(items: list[pytest.Item]) -> None:

@@ -92,6 +92,13 @@ class Person(FlowClient):
             return self.send(method, path, json, **options)
         finally:
             self.note = ""
+            if self.name == "mallory":
+                self.keep_the_loot()
+
+    def keep_the_loot(self) -> None:
+        """`Max-Age` is a word to browsers: a thief sends a cookie for as long as she likes."""
+        for cookie in self.http.cookies.jar:
+            cookie.expires = None
 
     def raw(self, note: str, method: str, url: str, **options: Any) -> httpx.Response:
         """One request as it is, with nothing added but the cookies of the jar."""

@@ -7,6 +7,7 @@ the same process. Which one that is it says at `/lab/side/worker/`.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection, HTTPException
@@ -16,7 +17,8 @@ from django.conf import settings
 from django.http import HttpRequest
 
 AT_ONCE = 16
-QUIET_ROUNDS = 4
+QUIET_ROUNDS = 20  # with the pauses a second: one that is just being started is found as well
+PAUSE_SECONDS = 0.05
 
 
 class Unreachable(Exception):
@@ -76,4 +78,6 @@ def _found(address: str, path: str, stack: ExitStack) -> dict[int, Worker]:
             if found[candidate.pid] is not candidate:
                 candidate.connection.close()
         quiet = quiet + 1 if len(found) == before else 0
+        if quiet:
+            time.sleep(PAUSE_SECONDS)
     return found

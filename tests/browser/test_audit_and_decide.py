@@ -11,7 +11,6 @@ from tests.deployment import deployed
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.slow,
     pytest.mark.thorough,  # a whole audit, by real processes
     pytest.mark.timeout(300),
 ]

@@ -19,7 +19,7 @@ def test_a_column_from_login_to_logout(page: Page, site: str, key: str) -> None:
     expect(here.get_by_role("status")).to_contain_text("“Countess”")
 
     expect(press(settled(here), "devices")).to_contain_text("one device")
-    expect(here.get_by_text("this one")).to_be_visible()
+    expect(here.get_by_text("this one", exact=True)).to_be_visible()
     expect(here.get_by_text("What the server holds")).to_be_visible()
     expect(here.locator("[data-part=server] li").first).to_be_visible()
 

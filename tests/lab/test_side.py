@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +12,6 @@ from typing import Any
 import httpx
 import pytest
 from django.test import Client
-from playwright.sync_api import Locator, Page, expect
 from pytest_django import Settings
 
 from accounts.client import FlowClient
@@ -25,9 +23,7 @@ from lab.side.workers import each_worker
 from lab.strategies import STRATEGIES
 from tests.accounts.racing import browser, post
 from tests.accounts.racing import log_in as log_in_with
-from tests.browser.conftest import context  # noqa: F401  # watches the console
-from tests.browser.test_accessibility import complaints
-from tests.deployment import deployed
+from tests.lab.two_workers import two_workers
 
 pytestmark = pytest.mark.once
 KEYS = [row.key for row in STRATEGIES]
@@ -35,28 +31,8 @@ KEYS = [row.key for row in STRATEGIES]
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Two real workers with a Redis and a database of their own."""
-    folder: Path = tmp_path_factory.mktemp("side")
-    served = {"DJANGO_SETTINGS_MODULE": "tests.lab.served", "WEB_WORKERS": "2"}
-    with deployed(folder, **served) as deployment:
-        yield deployment.url
-        assert "Traceback" not in (folder / "server.log").read_text()
-
-
-def column(page: Page, key: str) -> Locator:
-    """The strategy's column, once it is doing nothing any more."""
-    found = page.locator(f".column[data-client={key}]")
-    expect(found).to_have_attribute("aria-busy", "false")
-    return found
-
-
-def log_in(page: Page, *keys: str) -> None:
-    page.get_by_role("button", name="Log in as ada").click()
-    for key in keys:
-        expect(page.locator(f".column[data-client={key}] [data-part=state]")).to_have_text(
-            "Logged in as ada"
-        )
-        column(page, key)
+    with two_workers(tmp_path_factory.mktemp("side")) as url:
+        yield url
 
 
 # --- which columns there are ----------------------------------------------------------------
@@ -93,43 +69,6 @@ def test_a_family_is_shown_with_its_generations() -> None:
 def test_without_the_lab_there_is_none(client: Client, db: None) -> None:
     for path in ("", "side/worker/", "side/revoke/", "side/outage/", "side/times/"):
         assert client.get(f"/lab/{path}").status_code == 404
-
-
-@pytest.mark.browser
-def test_columns_are_chosen_added_and_taken_away_and_the_back_button_follows(
-    page: Page, site: str
-) -> None:
-    page.goto(f"{site}/lab/?columns=session-redis,jwt-push")
-    log_in(page, "session-redis", "jwt-push")
-    page.get_by_role("button", name="refresh").first.click()
-    expect(column(page, "jwt-push")).to_contain_text("generation 2")
-    expect(column(page, "session-redis")).to_contain_text("session:{1}:")
-
-    page.get_by_role("button", name="Add a column").click()
-    page.get_by_label("Column 3").select_option("jwt-naive")
-    expect(column(page, "jwt-naive")).to_contain_text("Weak on purpose.")
-    assert page.url.endswith("?columns=session-redis,jwt-push,jwt-naive")
-    # The others have not been touched.
-    expect(column(page, "jwt-push")).to_contain_text("/lab/strategies/jwt-push/refresh/")
-
-    page.go_back()
-    page.go_back()
-    expect(page.locator(".column")).to_have_count(2)
-    page.get_by_role("button", name="Remove the last one").click()
-    expect(page.locator(".column")).to_have_count(1)
-
-
-@pytest.mark.browser
-@pytest.mark.thorough
-def test_every_strategy_logs_in_and_out_in_its_column(page: Page, site: str) -> None:
-    for key in KEYS:
-        page.goto(f"{site}/lab/?columns={key}")
-        column(page, key)
-        log_in(page, key)
-        page.reload()
-        expect(column(page, key).locator("[data-part=state]")).to_contain_text("Logged in as")
-        page.locator(".both").get_by_role("button", name="Log out").click()
-        expect(column(page, key).get_by_role("status").first).to_contain_text("You are logged out.")
 
 
 # --- the meter ------------------------------------------------------------------------------
@@ -297,25 +236,6 @@ def test_a_redis_of_others_is_not_taken_away(client: Client, settings: Settings)
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
 
 
-@pytest.mark.browser
-def test_a_store_is_taken_away_and_brought_back_from_the_page(page: Page, site: str) -> None:
-    page.goto(f"{site}/lab/?columns=session-redis")
-    here = column(page, "session-redis")
-    log_in(page, "session-redis")
-    page.get_by_text("Shorten the times, or take a store away").click()
-    page.get_by_label("What", exact=True).select_option("redis-stop")
-    page.get_by_label("For how long").select_option("30")
-    page.get_by_role("button", name="Begin").dblclick()
-    expect(page.locator(".banner")).to_contain_text("Redis is stopped", timeout=20000)
-    here.get_by_role("button", name="whoami").click()
-    expect(here.get_by_role("status").first).to_contain_text("nobody was logged out")
-    page.reload()
-    page.get_by_role("button", name="End it now").click()
-    expect(page.locator(".banner")).to_have_count(0)
-    column(page, "session-redis").get_by_role("button", name="whoami").click()
-    expect(here.get_by_role("status").first).to_contain_text("You are user")
-
-
 # --- demo times -----------------------------------------------------------------------------
 
 USUAL = {"access": 900, "refresh": 7 * 86400, "session": 14 * 86400, "grace": 10}
@@ -361,63 +281,3 @@ def test_a_start_goes_back_to_the_usual_times(tmp_path: Path, settings: Settings
     gunicorn_config.on_starting(None)
     assert times.seconds_left() == 0
     times.apply(False)
-
-
-@pytest.mark.browser
-def test_demo_times_are_switched_and_said(page: Page, site: str) -> None:
-    page.goto(f"{site}/lab/?columns=jwt-expiry")
-    column(page, "jwt-expiry")
-    page.get_by_text("Shorten the times, or take a store away").click()
-    page.get_by_role("button", name="Demo times").click()
-    expect(page.locator(".banner")).to_contain_text("access tokens 0:30 and 30 s of leeway")
-    log_in(page, "jwt-expiry")
-    held = column(page, "jwt-expiry").locator("[data-part=browser] .left")
-    expect(held).to_contain_text(re.compile("0:(30|2[0-9]) left"))
-    page.get_by_role("button", name="Usual times").click()
-    expect(page.locator(".banner")).to_have_count(0)
-
-
-@pytest.mark.browser
-def test_the_meter_says_when_each_worker_refused(page: Page, site: str) -> None:
-    page.goto(f"{site}/lab/?columns=session-redis,jwt-expiry")
-    column(page, "jwt-expiry")
-    page.get_by_role("button", name="Revoke in every column").dblclick()
-    ended = page.locator(".column[data-client=session-redis] .meter")
-    expect(ended).to_contain_text("by 2 workers, after “Log out”", timeout=20000)
-    expect(ended.get_by_role("listitem").first).to_contain_text("the first probe")
-    lives = page.locator(".column[data-client=jwt-expiry] .meter")
-    expect(lives.get_by_role("status")).to_contain_text("Still accepted, until", timeout=20000)
-
-
-# --- on a projector, on a telephone, by ear -------------------------------------------------
-
-
-@pytest.mark.browser
-def test_presenter_mode_hides_what_cannot_be_read_and_stands_in_the_address(
-    page: Page, site: str
-) -> None:
-    page.goto(f"{site}/lab/?columns=session-redis,jwt-expiry&present")
-    wire = column(page, "jwt-expiry").get_by_text("What went over the wire")
-    expect(wire).to_be_hidden()
-    page.get_by_role("button", name="Presenter mode").press("Enter")
-    expect(wire).to_be_visible()
-    assert page.url.endswith("?columns=session-redis,jwt-expiry")
-
-
-@pytest.mark.browser
-@pytest.mark.thorough
-def test_everybody_can_use_the_page(page: Page, site: str) -> None:
-    for mode in ("", "&present"):
-        page.goto(f"{site}/lab/?columns=session-redis,jwt-push,jwt-naive{mode}")
-        column(page, "jwt-naive")
-        log_in(page, "session-redis", "jwt-push", "jwt-naive")
-        page.get_by_text("Shorten the times, or take a store away").click()
-        page.get_by_role("button", name="Demo times").click()
-        page.get_by_role("button", name="Revoke in every column").click()
-        expect(page.locator(".workers li")).to_have_count(6, timeout=30000)
-        assert complaints(page) == []
-        for width in (320, 640, 1440):
-            page.set_viewport_size({"width": width, "height": 800})
-            assert page.evaluate("document.documentElement.scrollWidth") == width
-        page.get_by_role("button", name="Usual times").click()
-        expect(page.locator(".banner")).to_have_count(0)

@@ -1,0 +1,144 @@
+"""Can a person work with the lab's instrument? What its buttons do: `tests/lab/test_side.py`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from lab.strategies import STRATEGIES
+from tests.browser.test_accessibility import complaints
+from tests.lab.two_workers import two_workers
+
+pytestmark = pytest.mark.browser
+KEYS = [row.key for row in STRATEGIES]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with two_workers(tmp_path_factory.mktemp("side")) as url:
+        yield url
+
+
+def column(page: Page, key: str) -> Locator:
+    """The strategy's column, once it is doing nothing any more."""
+    found = page.locator(f".column[data-client={key}]")
+    expect(found).to_have_attribute("aria-busy", "false")
+    return found
+
+
+def log_in(page: Page, *keys: str) -> None:
+    page.get_by_role("button", name="Log in as ada").click()
+    for key in keys:
+        expect(page.locator(f".column[data-client={key}] [data-part=state]")).to_have_text(
+            "Logged in as ada"
+        )
+        column(page, key)
+
+
+def test_columns_are_chosen_added_and_taken_away_and_the_back_button_follows(
+    page: Page, site: str
+) -> None:
+    page.goto(f"{site}/lab/?columns=session-redis,jwt-push")
+    log_in(page, "session-redis", "jwt-push")
+    page.get_by_role("button", name="refresh").first.click()
+    expect(column(page, "jwt-push")).to_contain_text("generation 2")
+    expect(column(page, "session-redis")).to_contain_text("session:{1}:")
+
+    page.get_by_role("button", name="Add a column").click()
+    page.get_by_label("Column 3").select_option("jwt-naive")
+    expect(column(page, "jwt-naive")).to_contain_text("Weak on purpose.")
+    assert page.url.endswith("?columns=session-redis,jwt-push,jwt-naive")
+    # The others have not been touched.
+    expect(column(page, "jwt-push")).to_contain_text("/lab/strategies/jwt-push/refresh/")
+
+    page.go_back()
+    page.go_back()
+    expect(page.locator(".column")).to_have_count(2)
+    page.get_by_role("button", name="Remove the last one").click()
+    expect(page.locator(".column")).to_have_count(1)
+
+
+@pytest.mark.thorough
+def test_every_strategy_logs_in_and_out_in_its_column(page: Page, site: str) -> None:
+    for key in KEYS:
+        page.goto(f"{site}/lab/?columns={key}")
+        column(page, key)
+        log_in(page, key)
+        page.reload()
+        expect(column(page, key).locator("[data-part=state]")).to_contain_text("Logged in as")
+        page.locator(".both").get_by_role("button", name="Log out").click()
+        expect(column(page, key).get_by_role("status").first).to_contain_text("You are logged out.")
+
+
+def test_a_store_is_taken_away_and_brought_back_from_the_page(page: Page, site: str) -> None:
+    page.goto(f"{site}/lab/?columns=session-redis")
+    here = column(page, "session-redis")
+    log_in(page, "session-redis")
+    page.get_by_text("Shorten the times, or take a store away").click()
+    page.get_by_label("What", exact=True).select_option("redis-stop")
+    page.get_by_label("For how long").select_option("30")
+    page.get_by_role("button", name="Begin").dblclick()
+    expect(page.locator(".banner")).to_contain_text("Redis is stopped", timeout=20000)
+    here.get_by_role("button", name="whoami").click()
+    expect(here.get_by_role("status").first).to_contain_text("nobody was logged out")
+    page.reload()
+    page.get_by_role("button", name="End it now").click()
+    expect(page.locator(".banner")).to_have_count(0)
+    column(page, "session-redis").get_by_role("button", name="whoami").click()
+    expect(here.get_by_role("status").first).to_contain_text("You are user")
+
+
+def test_demo_times_are_switched_and_said(page: Page, site: str) -> None:
+    page.goto(f"{site}/lab/?columns=jwt-expiry")
+    column(page, "jwt-expiry")
+    page.get_by_text("Shorten the times, or take a store away").click()
+    page.get_by_role("button", name="Demo times").click()
+    expect(page.locator(".banner")).to_contain_text("access tokens 0:30 and 30 s of leeway")
+    log_in(page, "jwt-expiry")
+    held = column(page, "jwt-expiry").locator("[data-part=browser] .left")
+    expect(held).to_contain_text(re.compile("0:(30|2[0-9]) left"))
+    page.get_by_role("button", name="Usual times").click()
+    expect(page.locator(".banner")).to_have_count(0)
+
+
+def test_the_meter_says_when_each_worker_refused(page: Page, site: str) -> None:
+    page.goto(f"{site}/lab/?columns=session-redis,jwt-expiry")
+    column(page, "jwt-expiry")
+    page.get_by_role("button", name="Revoke in every column").dblclick()
+    ended = page.locator(".column[data-client=session-redis] .meter")
+    expect(ended).to_contain_text("by 2 workers, after “Log out”", timeout=20000)
+    expect(ended.get_by_role("listitem").first).to_contain_text("the first probe")
+    lives = page.locator(".column[data-client=jwt-expiry] .meter")
+    expect(lives.get_by_role("status")).to_contain_text("Still accepted, until", timeout=20000)
+
+
+def test_presenter_mode_hides_what_cannot_be_read_and_stands_in_the_address(
+    page: Page, site: str
+) -> None:
+    page.goto(f"{site}/lab/?columns=session-redis,jwt-expiry&present")
+    wire = column(page, "jwt-expiry").get_by_text("What went over the wire")
+    expect(wire).to_be_hidden()
+    page.get_by_role("button", name="Presenter mode").press("Enter")
+    expect(wire).to_be_visible()
+    assert page.url.endswith("?columns=session-redis,jwt-expiry")
+
+
+@pytest.mark.thorough
+def test_everybody_can_use_the_page(page: Page, site: str) -> None:
+    for mode in ("", "&present"):
+        page.goto(f"{site}/lab/?columns=session-redis,jwt-push,jwt-naive{mode}")
+        column(page, "jwt-naive")
+        log_in(page, "session-redis", "jwt-push", "jwt-naive")
+        page.get_by_text("Shorten the times, or take a store away").click()
+        page.get_by_role("button", name="Demo times").click()
+        page.get_by_role("button", name="Revoke in every column").click()
+        expect(page.locator(".workers li")).to_have_count(6, timeout=30000)
+        assert complaints(page) == []
+        for width in (320, 640, 1440):
+            page.set_viewport_size({"width": width, "height": 800})
+            assert page.evaluate("document.documentElement.scrollWidth") == width
+        page.get_by_role("button", name="Usual times").click()
+        expect(page.locator(".banner")).to_have_count(0)
