@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
+from abc import ABC, abstractmethod
 from dataclasses import astuple, dataclass
 from functools import cache
 from importlib import import_module
@@ -31,7 +32,7 @@ REPORT = "docs/benchmark.json"
 
 
 @dataclass(frozen=True)
-class Proof:
+class Proof(ABC):
     """`words` say what it shows, `how` where it stands; `url` is empty where no page shows it.
 
     `value` is the shortest answer, for a cell of a table.
@@ -48,8 +49,9 @@ class Proof:
         return type(self).__name__.lower()
 
     @property
+    @abstractmethod
     def words(self) -> str:
-        raise NotImplementedError
+        """What it shows, in a sentence."""
 
     @property
     def marked(self) -> SafeString:
@@ -61,15 +63,17 @@ class Proof:
         return self.words
 
     @property
+    @abstractmethod
     def how(self) -> str:
-        raise NotImplementedError
+        """Where it stands, or by which command it is made."""
 
     @property
     def url(self) -> str:
         return ""
 
+    @abstractmethod
     def exists(self) -> bool:
-        raise NotImplementedError
+        """Whether it leads anywhere."""
 
 
 # --- what was measured ----------------------------------------------------------------------

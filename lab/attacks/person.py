@@ -150,6 +150,11 @@ class Person(FlowClient):
         return self.cookie("refresh", self.flow)
 
     @property
+    def can_refresh(self) -> bool:
+        """Whether she holds anything that a refresh takes."""
+        return self.session_id is not None or self.refresh_token is not None
+
+    @property
     def access_token(self) -> str | None:
         """The self-contained token, wherever the strategy keeps it; None if there is none."""
         return self.token or self.cookie("access", f"{self.flow}-access")

@@ -53,6 +53,22 @@ def value_of(settings: LazySettings, name: str) -> Any:
     return int(value.total_seconds()) if hasattr(value, "total_seconds") else value
 
 
+# --- a story that both flows tell -----------------------------------------------------------
+
+
+def refreshed_twice(scene: Scene, flow: str) -> tuple[Login, FlowClient, bool]:
+    """A login, a copy of it from before two refreshes, and whether its secret is another now.
+
+    Twice: the immediate predecessor is answered once more, for the seconds of the grace.
+    """
+    login = scene.login(flow)
+    thief = scene.copy_of(login)
+    login.client.refresh()
+    login.client.refresh()
+    now = dict(login.client.http.cookies)[login.cookie.key]
+    return login, thief, now != login.cookie.value
+
+
 # --- transport ------------------------------------------------------------------------------
 
 

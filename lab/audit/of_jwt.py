@@ -24,6 +24,7 @@ from lab.audit.both import (
     not_in_redis,
     not_kept,
     out_of_scripts_reach,
+    refreshed_twice,
     says_nothing_of,
     set_to_encrypt,
 )
@@ -164,15 +165,9 @@ def claims_are_few(scene: Scene) -> Found:
     "A thief who refreshes first stays in for good, and nobody notices.",
 )
 def reuse_ends_the_family(scene: Scene) -> Found:
-    login = scene.login(FLOW)
-    thief = scene.copy_of(login)
-    # Twice: the immediate predecessor is answered once more, for the seconds of the grace.
-    login.client.refresh()
-    login.client.refresh()
-    now = dict(login.client.http.cookies)[login.cookie.key]
+    login, thief, is_new = refreshed_twice(scene, FLOW)
     reused = said(thief.send("POST", "refresh/"))
     family = said(login.client.send("POST", "refresh/"))
-    is_new = now != login.cookie.value
     refused = reused.startswith("401") and family.startswith("401")
     return Found(
         is_new and refused,

@@ -21,6 +21,7 @@ from lab.audit.both import (
     not_in_redis,
     not_kept,
     out_of_scripts_reach,
+    refreshed_twice,
     says_nothing_of,
     set_to_encrypt,
 )
@@ -183,13 +184,8 @@ def redis_knows_little(scene: Scene) -> Found:
     "A copied id stays good for as long as its owner keeps refreshing.",
 )
 def a_refresh_changes_the_id(scene: Scene) -> Found:
-    login = scene.login(FLOW)
-    thief = scene.copy_of(login)
-    login.client.refresh()
-    login.client.refresh()
-    now = dict(login.client.http.cookies)[login.cookie.key]
+    _, thief, is_new = refreshed_twice(scene, FLOW)
     answer = said(thief.send("POST", "refresh/"))
-    is_new = now != login.cookie.value
     return Found(
         is_new and answer.startswith("401"),
         "POST refresh/ twice, then once more with the first id",

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.conf import settings
 from django.core.cache import caches
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest
 from jwt.utils import base64url_decode
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import SAFE_METHODS
@@ -121,12 +121,16 @@ class CookieFlow(tokens.Flow):
 
     def __init__(self, key: str, samesite: SameSite) -> None:
         super().__init__(key)
-        self.samesite = samesite
+        self._samesite = samesite
 
         class OfThisFlow(InCookie):
             flow = self
 
         self.authentication = OfThisFlow  # type: ignore[misc, assignment]
+
+    @property
+    def samesite(self) -> SameSite:
+        return self._samesite
 
     @property
     def access_cookie_name(self) -> str:
@@ -135,25 +139,13 @@ class CookieFlow(tokens.Flow):
     def let_out(self, credential: Credential) -> Credential:
         return hide_token(super().let_out(credential))
 
-    def deliver(self, response: HttpResponseBase, credential: Credential) -> None:
-        assert isinstance(credential, HiddenToken)
-        held = {
-            self.cookie_name: credential.secret or "",
-            self.access_cookie_name: credential.access,
-        }
-        for name, value in held.items():
-            response.set_cookie(
-                name,
-                value,
-                max_age=credential.secret_expires_in,
-                secure=settings.REFRESH_COOKIE_SECURE,
-                httponly=True,
-                samesite=self.samesite,
-            )
+    @property
+    def cookie_names(self) -> tuple[str, ...]:
+        return (self.cookie_name, self.access_cookie_name)
 
-    def discard(self, response: HttpResponseBase) -> None:
-        for name in (self.cookie_name, self.access_cookie_name):
-            response.delete_cookie(name, samesite=self.samesite)
+    def secrets_of(self, credential: Credential) -> tuple[str, ...]:
+        assert isinstance(credential, HiddenToken)
+        return (*super().secrets_of(credential), credential.access)
 
 
 # --- the rows -------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from jwt_api import flow as jwt
 from jwt_api.authentication import bearer_token, holder, verify_access_token
 from jwt_api.revocation import roles_in
 from jwt_api.tokens import AccessToken, KeyRingBackend, RefreshToken
+from lab.strategies.row import SameSite
 
 NO_TOKEN = "-"  # noqa: S105
 
@@ -75,18 +76,32 @@ class Flow(jwt.Flow):
         self.let_in(request)
         return super().revoke(request)
 
+    @property
+    def samesite(self) -> SameSite:
+        return settings.REFRESH_COOKIE_SAMESITE
+
+    @property
+    def cookie_names(self) -> tuple[str, ...]:
+        return (self.cookie_name,)
+
+    def secrets_of(self, credential: Credential) -> tuple[str, ...]:
+        """What goes into the cookies of `cookie_names`, in their order."""
+        return (credential.secret or "",)
+
     def deliver(self, response: HttpResponseBase, credential: Credential) -> None:
-        response.set_cookie(
-            self.cookie_name,
-            credential.secret or "",
-            max_age=credential.secret_expires_in,
-            secure=settings.REFRESH_COOKIE_SECURE,
-            httponly=True,
-            samesite=settings.REFRESH_COOKIE_SAMESITE,
-        )
+        for name, value in zip(self.cookie_names, self.secrets_of(credential), strict=True):
+            response.set_cookie(
+                name,
+                value,
+                max_age=credential.secret_expires_in,
+                secure=settings.REFRESH_COOKIE_SECURE,
+                httponly=True,
+                samesite=self.samesite,
+            )
 
     def discard(self, response: HttpResponseBase) -> None:
-        response.delete_cookie(self.cookie_name, samesite=settings.REFRESH_COOKIE_SAMESITE)
+        for name in self.cookie_names:
+            response.delete_cookie(name, samesite=self.samesite)
 
     # --- the border ---------------------------------------------------------------------------
 

@@ -32,7 +32,7 @@ class RaceTheLogout(Attack):
         alive = 0
         for _ in range(TRIALS):
             ada.log_in()
-            if ada.session_id is None and ada.refresh_token is None:
+            if not ada.can_refresh:
                 return scene.does_not_apply(NOTHING_TO_REFRESH)
             thief = scene.thief_of(ada)
             start = Barrier(2)

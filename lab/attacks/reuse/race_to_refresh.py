@@ -33,7 +33,7 @@ class RaceToRefresh(Attack):
     def run(self, scene: Scene) -> Outcome:
         ada = scene.person("ada")
         ada.log_in()
-        if ada.session_id is None and ada.refresh_token is None:
+        if not ada.can_refresh:
             return scene.does_not_apply(NOTHING_TO_REFRESH)
         racers = [scene.thief_of(ada) for _ in range(RACERS)]
         winners = at_once(racers)

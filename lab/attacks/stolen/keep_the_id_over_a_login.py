@@ -25,7 +25,7 @@ class KeepTheIdOverALogin(Attack):
         ada = scene.person("ada")
         ada.log_in()
         thief = scene.thief_of(ada)
-        if ada.session_id is None and ada.refresh_token is None:
+        if not ada.can_refresh:
             return scene.does_not_apply(NOTHING_TO_REFRESH)
         ada.log_in("Ada logs in again, in the same browser.")
         if good(thief.refreshes("Mallory refreshes the copy.")):

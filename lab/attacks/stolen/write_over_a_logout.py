@@ -33,7 +33,7 @@ class WriteOverALogout(Attack):
         came_back = 0
         for _ in range(TRIALS):
             ada.log_in()
-            if ada.session_id is None and ada.refresh_token is None:
+            if not ada.can_refresh:
                 return scene.does_not_apply(NOTHING_TO_REFRESH)
             thieves = [scene.thief_of(ada) for _ in range(WRITERS)]
             race(ada, thieves)
