@@ -86,9 +86,9 @@ def _list(directory: Path, stamp: tuple[int, ...], before: _Listing | None) -> _
     return _Listing(stamp, first_seen, now - first_seen >= SETTLED_SECONDS, paths)
 
 
-def next_number(directory: Path) -> int:
+def next_number(files: tuple[File, ...]) -> int:
     """One more than the highest number of any key file, distrusted ones included."""
-    taken = [Path(name).stem for name, _, _ in files_in(directory) if name.endswith(KEY_FILES)]
+    taken = [Path(name).stem for name, _, _ in files if name.endswith(KEY_FILES)]
     return max((int(stem) for stem in taken if stem.isdecimal()), default=0) + 1
 
 

@@ -80,9 +80,10 @@ def ring() -> KeyRing:
     directory: Path = settings.JWT_KEYS_DIR
     for _ in range(MOST_TRIES):
         try:
-            found = _load(directory, key_files.files_in(directory), key_files.read_variable())
+            files = key_files.files_in(directory)
+            found = _load(directory, files, key_files.read_variable())
             if found is None:
-                make_key(directory, settings.SIMPLE_JWT["ALGORITHM"])
+                make_key(directory, settings.SIMPLE_JWT["ALGORITHM"], after=files)
                 continue
         except FileNotFoundError:
             continue  # it went while we looked: look at the rest
@@ -92,9 +93,13 @@ def ring() -> KeyRing:
     raise ImproperlyConfigured(f"The key files in {directory} come and go, or lead nowhere.")
 
 
-def make_key(directory: Path, algorithm: str) -> Path:
-    """Make the file of one more key. Processes that start at once agree on the first one."""
-    path = directory / f"{key_files.next_number(directory)}.pem"
+def make_key(directory: Path, algorithm: str, *, after: tuple[File, ...]) -> Path:
+    """Make the file of one more key, after the files that its maker knows.
+
+    Processes that start at once have all seen none, and so agree on the first one. To look again
+    here would number a second one after what another process has made meanwhile.
+    """
+    path = directory / f"{key_files.next_number(after)}.pem"
     read_or_create(path, make=lambda: new_private_key(algorithm))
     return path
 

@@ -17,7 +17,7 @@ from jwt.algorithms import get_default_algorithms
 from accounts.contract.errors import StoreUnavailable
 from accounts.secret_file import read_or_create
 from jwt_api.hsm import make_in_hsm
-from jwt_api.key_files import HSM, VARIABLE, next_number
+from jwt_api.key_files import HSM, VARIABLE, files_in, next_number
 from jwt_api.keys import Key, KeyRing, State, make_key, ring
 from jwt_api.manifest import Manifest, one_at_a_time
 
@@ -60,10 +60,10 @@ def prepare(algorithm: str, *, in_hsm: bool = False) -> Key:
         if waiting := in_state(found, State.NEXT):
             raise Refused(f"{waiting[0].kid} is prepared already. Rotate to it, or distrust it.")
         if in_hsm:
-            path = directory / f"{next_number(directory)}{HSM}"
+            path = directory / f"{next_number(files_in(directory))}{HSM}"
             read_or_create(path, make=lambda: make_in_hsm(settings.HSM_TOKEN))
         else:
-            path = make_key(directory, algorithm)
+            path = make_key(directory, algorithm, after=files_in(directory))
         return next(key for key in ring().keys.values() if key.source == path.name)
 
 
@@ -136,7 +136,8 @@ def distrust(kid: str) -> KeyRing:
         if key.state == State.ACTIVE:
             waiting = in_state(found, State.NEXT)
             if not waiting:
-                make_key(directory, settings.SIMPLE_JWT["ALGORITHM"])
+                algorithm = settings.SIMPLE_JWT["ALGORITHM"]
+                make_key(directory, algorithm, after=files_in(directory))
                 waiting = in_state(ring(), State.NEXT)
             manifest.signing = waiting[0].kid
         manifest.retired.pop(kid, None)

@@ -7,6 +7,7 @@ contract. The store is `sessions_api.store`.
 from __future__ import annotations
 
 import json
+import math
 import time
 from dataclasses import replace
 from typing import Any, cast
@@ -314,7 +315,8 @@ class SessionStore(SessionBase):
         """
         if self.record is None:
             return settings.ABSOLUTE_SECONDS
-        return max(0, int(self.record.absolute_end - time.time()))
+        # Rounded up: `Max-Age=0` would take a cookie away that is good for half a second yet.
+        return max(0, math.ceil(self.record.absolute_end - time.time()))
 
     @classmethod
     def clear_expired(cls) -> None:

@@ -35,6 +35,13 @@ class Defence:
 
 DEFENCES = (
     Defence(
+        "processes that start at once make one key",
+        "jwt_api/keys.py",
+        "key_files.next_number(after)",
+        "key_files.next_number(key_files.files_in(directory))",
+        "tests/jwt_api/test_keys.py -k since_we_looked",
+    ),
+    Defence(
         "no report of an audit holds a cookie's secret",
         "lab/audit/both.py",
         """{cookie.OutputString().replace(cookie.coded_value, '…', 1)}""",

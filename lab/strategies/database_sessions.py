@@ -10,6 +10,7 @@ What it leaves out: the rules of suspicion, which look at each use.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -348,7 +349,7 @@ class Flow(contract.Flow):
             user_id=user_of(record),
             device=record.device,
             secret=session_id.removesuffix(self.salt),
-            secret_expires_in=int(record.absolute_end - time.time()),
+            secret_expires_in=math.ceil(record.absolute_end - time.time()),
         )
 
 

@@ -29,7 +29,7 @@ from django.views.debug import ExceptionReporter, SafeExceptionReporterFilter
 from pytest_django import Settings
 
 from accounts.models import User
-from jwt_api import key_files, rotation
+from jwt_api import key_files, keys, rotation
 from jwt_api.checks import check_keys
 from jwt_api.keys import ring
 from jwt_api.signers import ALGORITHMS, thumbprint
@@ -247,6 +247,20 @@ print("ready", flush=True)
 sys.stdin.readline()
 print(ring().signing.kid, *ring().keys, flush=True)
 """
+
+
+def test_a_key_that_came_since_we_looked_is_the_first_one_for_us_too(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_key = keys.make_key
+
+    def as_another_process_did(*args: Any, **options: Any) -> Path:
+        make_key(*args, **options)
+        return make_key(*args, **options)
+
+    monkeypatch.setattr(keys, "make_key", as_another_process_did)
+    assert list(ring().keys) == [ring().signing.kid]
+    assert [file.name for file in directory.iterdir()] == ["1.pem"]
 
 
 @pytest.mark.thorough
@@ -545,7 +559,7 @@ def test_the_tenth_key_is_newer_than_the_ninth(directory: Path) -> None:
     for number, key in private.items():
         put(directory, f"{number}.pem", pem(key))
     assert list(ring().keys) == [kid_of(private[number]) for number in (1, 2, 9, 10)]
-    assert key_files.next_number(directory) == 11
+    assert key_files.next_number(key_files.files_in(directory)) == 11
 
 
 def test_every_key_has_its_own_kid(directory: Path) -> None:

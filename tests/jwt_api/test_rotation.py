@@ -21,6 +21,7 @@ from pytest_django import Settings
 
 from accounts.models import User
 from jwt_api import rotation
+from jwt_api.key_files import files_in
 from jwt_api.keys import State, make_key, ring
 from jwt_api.management.commands.keys import TOO_EARLY
 from jwt_api.signers import ALGORITHMS, new_private_key
@@ -370,7 +371,7 @@ def test_where_the_signing_file_is_gone_the_next_one_signs(client: Client, direc
     retired, _ = ring().keys
     (directory / "2.pem").unlink()
     assert ring().signing.kid == retired
-    following = make_key(directory, "ES256")
+    following = make_key(directory, "ES256", after=files_in(directory))
     assert ring().signing.source == following.name
     with later(days=31):
         assert [key.kid for key in rotation.retire()] == [retired]

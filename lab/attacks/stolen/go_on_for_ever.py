@@ -8,9 +8,10 @@ from lab.attacks.attack import Attack, Group, Outcome, verdicts
 from lab.attacks.scene import Scene
 from lab.attacks.stolen.stealing import NOTHING_TO_REFRESH, good
 
-ABSOLUTE_SECONDS = 6
-# Twice that, with refreshes close enough for the idle time.
-STEPS, STEP_SECONDS = 6, 2
+ABSOLUTE_SECONDS = 7
+# Twice that, with refreshes close enough for the idle time, and none in the last second: what that
+# one gives may be over when it comes, and then nobody would be there to be refused.
+STEPS, STEP_SECONDS = 4, 4
 
 
 class GoOnForEver(Attack):
