@@ -58,6 +58,11 @@ pytestmark = [
     pytest.mark.timeout(3600),
 ]
 
+ENGINE = settings.DATABASES["default"]["ENGINE"].rpartition(".")[2]
+PATIENCE: dict[str, dict[str, Any]] = {
+    "sqlite3": {"timeout": 60},
+    "postgresql": {"options": "-c lock_timeout=60s"},
+}
 EACH = 20 if FULL else 3
 """How many logins and how many refreshes race an ending."""
 
@@ -78,12 +83,12 @@ def _many_logins(settings: Settings) -> None:
 
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forty threads on two cores queue for SQLite longer than a request of the site would.
+    """Forty threads on two cores queue for a lock longer than a request of the site would.
 
     What a request answers that has waited long enough is tested below, by `IMPATIENT`.
     """
-    if connection.vendor == "sqlite":
-        monkeypatch.setitem(connection.settings_dict["OPTIONS"], "timeout", 60)
+    for option, value in PATIENCE[ENGINE].items():
+        monkeypatch.setitem(connection.settings_dict["OPTIONS"], option, value)
 
 
 def tabs(client: FlowClient, visit: Visit, count: int) -> list[FlowClient]:
@@ -748,7 +753,6 @@ def test_a_login_that_hashes_anew_does_not_put_the_old_password_back(
 
 # --- a database that lets one of two wait, or undoes it ---------------------------------------
 
-ENGINE = settings.DATABASES["default"]["ENGINE"].rpartition(".")[2]
 STRICTER_BY_ENGINE: dict[str, dict[str, dict[str, Any]]] = {
     "sqlite3": {"EXCLUSIVE": {"transaction_mode": "EXCLUSIVE"}},
     "postgresql": {
