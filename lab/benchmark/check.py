@@ -16,7 +16,7 @@ from rich.table import Table
 from lab.benchmark import figures
 from lab.benchmark.rows import Row, find, of_whoami
 
-PASS, FAIL, NOT_MEASURED = "pass", "fail", "not measured"
+REACHED, MISSED, NOT_MEASURED = "reached", "missed", "not measured"
 
 
 @dataclass(frozen=True)
@@ -30,27 +30,23 @@ class Target:
     call: str = ""  # where none is named, it is whoami, if it is of a call at all
 
 
-def counts(subject: str, *, redis: int) -> tuple[Target, ...]:
+def of_strategy(key: str, *, times_floor: float, redis: int) -> tuple[Target, ...]:
+    """What one strategy was asked for: on each request, and when it refreshes."""
     return (
-        Target(subject, "sql_statements", 0, decides=True),
-        Target(subject, "redis_commands", redis, decides=True),
+        Target(key, "times_floor", times_floor, decides=False),
+        Target(key, "sql_statements", 0, decides=True),
+        Target(key, "redis_commands", redis, decides=True),
+        Target(key, "sql_statements", 5, decides=True, call="refresh"),
+        Target(key, "redis_commands", 2, decides=True, call="refresh"),
     )
 
 
 TARGETS = (
-    Target("session-redis", "times_floor", 1.6, decides=False),
-    *counts("session-redis", redis=1),
-    Target("session-push", "times_floor", 1.15, decides=False),
-    *counts("session-push", redis=0),
-    Target("jwt-expiry", "times_floor", 1.15, decides=False),
-    *counts("jwt-expiry", redis=0),
-    Target("jwt-push", "times_floor", 1.15, decides=False),
-    *counts("jwt-push", redis=0),
-    Target("jwt-lookup", "times_floor", 1.5, decides=False),
-    *counts("jwt-lookup", redis=1),
-    Target("session-redis", "sql_statements", 5, decides=True, call="refresh"),
-    Target("jwt-expiry", "sql_statements", 5, decides=True, call="refresh"),
-    Target("jwt-expiry", "redis_commands", 2, decides=True, call="refresh"),
+    *of_strategy("session-redis", times_floor=1.6, redis=1),
+    *of_strategy("session-push", times_floor=1.15, redis=0),
+    *of_strategy("jwt-expiry", times_floor=1.15, redis=0),
+    *of_strategy("jwt-push", times_floor=1.15, redis=0),
+    *of_strategy("jwt-lookup", times_floor=1.5, redis=1),
     Target("session-redis", "credential_bytes_store", 400, decides=True),
 )
 # Over HTTP, our default answers so many times as many requests as each peer of its kind.
@@ -80,7 +76,10 @@ def check(rows: Sequence[Row], console: Console) -> bool:
     ratios = [line for line in lines if not line.decides]
     console.print(f"Counts, which decide: {tally(decisive)}.")
     console.print(f"Ratios of times, which depend on the machine: {tally(ratios)}.")
-    return all(line.verdict == PASS for line in decisive)
+    for line in lines:
+        if line.verdict == MISSED:
+            console.print(f"[bold red]Missed:[/] {escape(line.about)}: {line.found}, {line.asked}.")
+    return all(line.verdict == REACHED for line in decisive)
 
 
 def against(target: Target, rows: Sequence[Row]) -> Line:
@@ -91,7 +90,7 @@ def against(target: Target, rows: Sequence[Row]) -> Line:
         return Line(about, asked, "", NOT_MEASURED, target.decides)
     # A count is judged by its highest, so that no repetition may break it.
     judged = row.spread[1] if target.decides else row.median
-    verdict = PASS if judged <= target.most else FAIL
+    verdict = REACHED if judged <= target.most else MISSED
     return Line(about, asked, figures.with_spread(row), verdict, target.decides)
 
 
@@ -111,7 +110,7 @@ def against_peers(rows: Sequence[Row]) -> Iterator[Line]:
             if closest is None:
                 yield Line(about, asked, "", NOT_MEASURED, decides=False)
                 continue
-            verdict = PASS if closest[0] >= LEAST_TIMES_PEER else FAIL
+            verdict = REACHED if closest[0] >= LEAST_TIMES_PEER else MISSED
             yield Line(about, asked, f"{closest[0]:.2f}{closest[1]}", verdict, decides=False)
 
 
@@ -129,7 +128,7 @@ def as_table(lines: Iterable[Line]) -> Table:
     table = Table(title="Targets")
     for column in ("what", "asked", "found", ""):
         table.add_column(column)
-    colours = {PASS: "green", FAIL: "bold red", NOT_MEASURED: "yellow"}
+    colours = {REACHED: "green", MISSED: "bold red", NOT_MEASURED: "yellow"}
     for line in lines:
         table.add_row(
             *map(escape, (line.about, line.asked, line.found)),
@@ -141,5 +140,5 @@ def as_table(lines: Iterable[Line]) -> Table:
 def tally(lines: Sequence[Line]) -> str:
     return ", ".join(
         f"{sum(line.verdict == verdict for line in lines)} {verdict}"
-        for verdict in (PASS, FAIL, NOT_MEASURED)
+        for verdict in (REACHED, MISSED, NOT_MEASURED)
     )

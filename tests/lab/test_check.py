@@ -9,10 +9,10 @@ import pytest
 from rich.console import Console
 
 from lab.benchmark.check import (
-    FAIL,
+    MISSED,
     NOT_MEASURED,
-    PASS,
     PEERS,
+    REACHED,
     TARGETS,
     Target,
     against,
@@ -43,7 +43,7 @@ def checked(rows: list[Row]) -> tuple[bool, str]:
 def test_what_reaches_its_targets_exactly_passes() -> None:
     passed, said = checked(at_target())
     assert passed
-    assert f"{sum(t.decides for t in TARGETS)} pass, 0 fail, 0 not measured" in said
+    assert f"{sum(t.decides for t in TARGETS)} reached, 0 missed, 0 not measured" in said
 
 
 def test_a_count_too_many_fails_it_all() -> None:
@@ -63,9 +63,9 @@ def test_a_count_that_nobody_measured_is_no_pass() -> None:
 
 def test_no_repetition_of_a_count_may_break_it() -> None:
     count = Target("jwt-push", "redis_commands", 0, decides=True)
-    assert against(count, [row_of(count, 0, 0, 1)]).verdict == FAIL
+    assert against(count, [row_of(count, 0, 0, 1)]).verdict == MISSED
     ratio = Target("jwt-push", "times_floor", 1.15, decides=False)
-    assert against(ratio, [row_of(ratio, 1.1, 1.1, 1.3)]).verdict == PASS
+    assert against(ratio, [row_of(ratio, 1.1, 1.1, 1.3)]).verdict == REACHED
 
 
 def test_a_count_of_another_call_is_not_that_of_whoami() -> None:
@@ -73,7 +73,7 @@ def test_a_count_of_another_call_is_not_that_of_whoami() -> None:
     refresh = Row("sql_statements", "jwt-expiry", "", [5], {"call": "refresh"})
     assert against(whoami, [refresh]).verdict == NOT_MEASURED
     plain = Row("sql_statements", "jwt-expiry", "", [0])
-    assert against(whoami, [refresh, plain]).verdict == PASS
+    assert against(whoami, [refresh, plain]).verdict == REACHED
 
 
 def rate(subject: str, value: float, clients: int) -> Row:
@@ -88,9 +88,9 @@ def test_a_peer_is_met_where_it_comes_closest() -> None:
         rate("django-sessions", 1000, 10),
     ]
     line = next(line for line in against_peers(rows) if "django-sessions" in line.about)
-    assert (line.found, line.verdict) == ("1.90 (10 clients)", FAIL)
+    assert (line.found, line.verdict) == ("1.90 (10 clients)", MISSED)
     line = next(line for line in against_peers(rows[:2]) if "django-sessions" in line.about)
-    assert (line.found, line.verdict) == ("3.00 (1 client)", PASS)
+    assert (line.found, line.verdict) == ("3.00 (1 client)", REACHED)
 
 
 def test_rates_at_other_numbers_of_clients_are_not_compared() -> None:
@@ -105,20 +105,37 @@ def test_every_peer_is_met_by_one_of_ours() -> None:
     assert PEERS.keys() <= ORDER.keys()
 
 
+def test_what_was_missed_is_named_after_the_table() -> None:
+    target = Target("session-redis", "redis_commands", 2, decides=True, call="refresh")
+    passed, said = checked([row_of(target, 23)])
+    assert not passed
+    assert "Missed: session-redis, refresh, Redis commands: 23, at most 2." in said
+    assert "Missed:" not in checked(at_target())[1]
+
+
 def test_the_targets_are_those_that_were_set() -> None:
-    of_ratio = {t.subject: t.most for t in TARGETS if t.measure == "times_floor"}
-    assert of_ratio == {
-        "session-redis": 1.6,
-        "session-push": 1.15,
-        "jwt-expiry": 1.15,
-        "jwt-push": 1.15,
-        "jwt-lookup": 1.5,
+    asked = {(t.subject, t.call or "whoami", t.measure): t.most for t in TARGETS}
+    assert len(asked) == len(TARGETS)
+    of_requests = {
+        "session-redis": (1.6, 0, 1),
+        "session-push": (1.15, 0, 0),
+        "jwt-expiry": (1.15, 0, 0),
+        "jwt-push": (1.15, 0, 0),
+        "jwt-lookup": (1.5, 0, 1),
     }
-    commands = {t.subject: t.most for t in TARGETS if t.measure == "redis_commands" and not t.call}
-    assert commands == {
-        "session-redis": 1,
-        "session-push": 0,
-        "jwt-expiry": 0,
-        "jwt-push": 0,
-        "jwt-lookup": 1,
+    of_refresh = {"sql_statements": 5, "redis_commands": 2}
+    assert asked == {
+        **{
+            (subject, "whoami", measure): most
+            for subject, mosts in of_requests.items()
+            for measure, most in zip(
+                ("times_floor", "sql_statements", "redis_commands"), mosts, strict=True
+            )
+        },
+        **{
+            (subject, "refresh", measure): most
+            for subject in of_requests
+            for measure, most in of_refresh.items()
+        },
+        ("session-redis", "whoami", "credential_bytes_store"): 400,
     }
