@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from lab.benchmark.report import Report
 
 RULE = (
-    "A time changed where the ranges of its repetitions do not overlap and the medians are more "
-    f"than {figures.LEAST_CHANGE:.0%} apart; a count, where it is another. A time that was "
-    "measured once in either report has no noise that is known, and is not judged."
+    "What is timed or weighed changed where the ranges of its repetitions do not overlap and the "
+    f"medians are more than {figures.LEAST_CHANGE:.0%} apart; a count, where it is another. What "
+    "was measured once in either report has no noise that is known, and is not judged."
 )
 Pair = tuple[Row, Row]
 

@@ -74,6 +74,8 @@ def of_logins(key: str, cost: float, *, forgets: bool) -> list[Row]:
     return [
         revoked,
         Row("login", key, "ms", around(135 + cost)),
+        Row("password_hash", key, "ms", around(130)),
+        Row("login_beyond_hash", key, "ms", around(5 + cost)),
         Row("refresh", key, "ms", around(4 * cost), {"rotation": "on"}),
         Row("refresh", key, "ms", around(2.5 * cost), {"rotation": "off"}),
         Row("credential_bytes_client", key, "bytes", [32 if forgets else 347]),

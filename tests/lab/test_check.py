@@ -105,6 +105,13 @@ def test_every_peer_is_met_by_one_of_ours() -> None:
     assert PEERS.keys() <= ORDER.keys()
 
 
+def test_a_login_is_judged_by_what_it_takes_beyond_the_hash() -> None:
+    target = next(t for t in TARGETS if t.measure == "login_beyond_hash")
+    login = Row("login", target.subject, "ms", [130.0])
+    line = against(target, [login, row_of(target, 4.0, 11.0, 12.0)])
+    assert (line.asked, line.found, line.verdict) == ("at most 10 ms", "11 (4-12)", MISSED)
+
+
 def test_what_was_missed_is_named_after_the_table() -> None:
     target = Target("session-redis", "redis_commands", 2, decides=True, call="refresh")
     passed, said = checked([row_of(target, 23)])
@@ -137,5 +144,6 @@ def test_the_targets_are_those_that_were_set() -> None:
             for subject in of_requests
             for measure, most in of_refresh.items()
         },
+        **{(subject, "whoami", "login_beyond_hash"): 10 for subject in of_requests},
         ("session-redis", "whoami", "credential_bytes_store"): 400,
     }

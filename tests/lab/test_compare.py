@@ -37,6 +37,11 @@ CASES = {
     "apart, and hardly": (login(10.0, 10.1), login(10.2, 10.3), "unchanged"),
     "once before": (login(10), login(20, 21), "not_judged"),
     "once now": (login(10, 11), login(20), "not_judged"),
+    "a weight that was measured, and not counted": (
+        Row("credential_bytes_store", "session-redis", "bytes", [620, 628]),
+        Row("credential_bytes_store", "session-redis", "bytes", [618, 629]),
+        "unchanged",
+    ),
     "a count": (
         Row("bytes_sent", "knox", "bytes", [300]),
         Row("bytes_sent", "knox", "bytes", [301]),

@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
 
 from lab.staging.gunicorn_config import *  # noqa: F403  # gunicorn reads names of this module
 
@@ -35,7 +36,8 @@ class Watched:
     """The site, and beside it one path that tells what this process has spent.
 
     `?count=1` begins to count SQL statements, from 0; `?count=0` ends it. While nothing is counted
-    no call of the site takes another way than without us.
+    no call of the site takes another way than without us. `?hash=…` hashes that password, as a
+    login does, and nothing else: by the site's hasher, in a thread for requests.
     """
 
     def __init__(self, application: WSGIApplication) -> None:
@@ -46,12 +48,16 @@ class Watched:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"] != PATH:
             return self.application(environ, start_response)
-        told = json.dumps(self.told()).encode()
-        if environ["QUERY_STRING"]:
-            self.count(environ["QUERY_STRING"] == "count=1")
-        headers = [("Content-Type", "application/json"), ("Content-Length", str(len(told)))]
+        asked = parse_qs(environ["QUERY_STRING"])
+        told = self.told()
+        if "hash" in asked:
+            told["hash_milliseconds"] = milliseconds_to_hash(asked["hash"][0])
+        if "count" in asked:
+            self.count(asked["count"] == ["1"])
+        answer = json.dumps(told).encode()
+        headers = [("Content-Type", "application/json"), ("Content-Length", str(len(answer)))]
         start_response("200 OK", headers)
-        return [told]
+        return [answer]
 
     def told(self) -> dict[str, float]:
         return {
@@ -82,3 +88,12 @@ class Watched:
             return execute(cursor, sql, *arguments, **named)
 
         return counted
+
+
+def milliseconds_to_hash(password: str) -> float:
+    # Not before the site has its settings.
+    from django.contrib.auth.hashers import make_password
+
+    before = time.perf_counter()
+    make_password(password)
+    return 1000 * (time.perf_counter() - before)
