@@ -123,7 +123,9 @@ GROUPS = (
     Group(
         "crossover",
         "At which distance of Redis does which design win?",
-        "The median latency of the same request while Redis is further and further away.",
+        "The median latency of the same request while Redis is further and further away. Where one "
+        "overtakes another, the distance is interpolated between the two at which they were seen "
+        "apart.",
         (("crossover",), ("redis_round_trip",)),
     ),
     Group(

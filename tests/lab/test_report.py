@@ -13,10 +13,11 @@ import pytest
 from rich.console import Console
 
 from lab.benchmark import articles, conditions, page
-from lab.benchmark.crossover import ONCE, sentences
+from lab.benchmark.crossover import ONCE, PAIRS, sentences
 from lab.benchmark.measures import GROUPS, MEASURES
 from lab.benchmark.report import NoReport, Report, read, show, write
 from lab.benchmark.rows import SECONDS_UNTIL_EXP, Row
+from lab.benchmark.subjects import FLOOR, ORDER
 from lab.benchmark.tables import sections, summary
 from tests.lab import made_up
 
@@ -277,19 +278,23 @@ def test_the_short_table_holds_what_was_measured_with_the_most_clients() -> None
     assert summary(rows).lines == [["knox", "10"]]
 
 
+DISTANCES = (0, 0.25, 1, 2)
+
+
 def crossing(subject: str, *times: float, noise: float = 0.01) -> list[Row]:
+    """At as many of the distances as there are times."""
     return [
         Row(
             "crossover", subject, "ms", made_up.around(time, noise=noise), {"redis_milliseconds": d}
         )
-        for d, time in zip((0, 1, 2), times, strict=True)
+        for d, time in zip(DISTANCES, times, strict=False)
     ]
 
 
 def test_the_sentences_say_from_where_on_who_wins() -> None:
-    rows = crossing("session-redis", 1, 2, 3) + crossing("jwt-expiry", 1.5, 1.5, 1.5)
-    assert sentences(rows) == [
-        "With Redis 0 ms away, session-redis is fastest.",
+    rows = crossing("session-redis", 1, 1.25, 2, 3) + crossing("jwt-expiry", 1.5, 1.5, 1.5, 1.5)
+    assert sentences([*rows, *crossing(FLOOR, 0.5, 0.5, 0.5, 0.4)]) == [
+        "With Redis 0 to 0.25 ms away, session-redis is fastest.",
         "With Redis 1 to 2 ms away, jwt-expiry is fastest.",
         "Each millisecond of distance adds 1.00 ms to session-redis: 1.00 ms at 0 ms, "
         "3.00 ms at 2 ms.",
@@ -297,10 +302,70 @@ def test_the_sentences_say_from_where_on_who_wins() -> None:
     ]
 
 
+def test_the_floor_competes_with_nobody() -> None:
+    floor = crossing(FLOOR, 0.5, 0.5, 0.5, 0.4)
+    assert sentences([*floor, *crossing("session-redis", 1, 1.25, 2, 3)]) == []
+
+
+OVERTAKING = {
+    "once": (
+        (1, 1.25, 2, 3),
+        (1.7, 1.7, 1.7, 1.7),
+        "session-database overtakes session-redis at about 0.7 ms (between 0.25 and 1 ms).",
+    ),
+    "not where they cannot be told apart": (
+        (1, 1.25, 2, 3),
+        (1.5, 1.25, 1.5, 1.5),
+        "session-database overtakes session-redis at about 0.5 ms (between 0 and 1 ms).",
+    ),
+    "there and back": (
+        (1, 2, 2, 1),
+        (2, 1, 1, 2),
+        "session-database overtakes session-redis at about 0.12 ms (between 0 and 0.25 ms); "
+        "session-redis overtakes session-database at about 1.5 ms (between 1 and 2 ms).",
+    ),
+    "never": (
+        (1, 1.25, 2, 3),
+        (4, 4, 4, 4),
+        "session-redis is faster than session-database from 0 to 2 ms, never overtaken.",
+    ),
+    "never, and level where it is near": (
+        (1, 1.25, 2, 3),
+        (1, 1, 1, 1),
+        "session-database is faster than session-redis from 0 to 2 ms, never overtaken; "
+        "at 0 ms they cannot be told apart.",
+    ),
+    "neither": (
+        (1, 1, 1, 1),
+        (1, 1.01, 1, 1),
+        "session-redis and session-database cannot be told apart from 0 to 2 ms: "
+        "neither overtakes the other.",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", OVERTAKING)
+def test_of_a_pair_it_is_said_where_one_overtakes_the_other(case: str) -> None:
+    redis, database, expected = OVERTAKING[case]
+    rows = [*crossing("session-redis", *redis), *crossing("session-database", *database)]
+    said = sentences([*crossing(FLOOR, 0.5, 0.5, 0.5, 0.5), *rows])
+    assert expected in said
+    assert FLOOR not in " ".join(said)
+
+
+def test_one_distance_alone_shows_no_overtaking() -> None:
+    rows = crossing("session-redis", 1) + crossing("session-database", 2)
+    assert sentences(rows) == ["With Redis 0 ms away, session-redis is fastest."]
+
+
+def test_who_is_compared_is_somebody() -> None:
+    assert {name for pair in PAIRS for name in pair} <= ORDER.keys()
+
+
 def test_nobody_wins_within_the_noise() -> None:
     rows = crossing("session-redis", 1, 1, 1, noise=0.2) + crossing("jwt-push", 1.1, 1.1, 1.1)
     assert sentences(rows)[0] == (
-        "With Redis 0 to 2 ms away, none is faster than another beyond the noise "
+        "With Redis 0 to 1 ms away, none is faster than another beyond the noise "
         "(session-redis and jwt-push)."
     )
 
