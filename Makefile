@@ -45,7 +45,7 @@ mirror-times: ## how long after its end a session is let in from memory: a few m
 login-times: ## how long failed logins take, by what is wrong with them: a few minutes
 	$(IN_ENVIRONMENT) -m pytest -q tests/login_times.py $(ARGS)
 
-benchmark: ## measure every strategy and its peers on this machine (a minute: ARGS=--quick)
+benchmark: ## measure every strategy and its peers on this machine (under a minute: ARGS=--quick)
 	$(PYTHON) -m authdemo.bootstrap requirements.txt manage.py benchmark $(ARGS)
 
 pictures: ## take the pictures of README and docs anew, with Chromium: a minute

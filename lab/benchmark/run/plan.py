@@ -15,12 +15,18 @@ from lab.benchmark.run.subjects import Subject
 from lab.benchmark.run.wrk import Driver
 from lab.staging.site import Project
 
+# Until the servers of the site and of its peers answer, and until they have ended. What has to be
+# installed first, once, is extra.
+SETUP_SECONDS = 12
 MARGIN_SECONDS = 60  # longer than any step drives with one login
 
 
 @dataclass(frozen=True)
 class Counts:
-    """How often, and for how many seconds; what a run has too little of is noise."""
+    """How often, and for how many seconds; what a run has too little of is noise.
+
+    `far_peers`: are the peers measured as well while Redis is further away?
+    """
 
     clients: tuple[int, ...]
     rounds: int
@@ -32,6 +38,7 @@ class Counts:
     distances: tuple[float, ...]  # milliseconds
     distance_rounds: int
     distance_seconds: float
+    far_peers: bool
     floor_rounds: int
     live: tuple[int, ...]
     scale_rounds: int
@@ -49,6 +56,7 @@ FULL = Counts(
     distances=(0, 0.25, 0.5, 1, 2, 5),
     distance_rounds=3,
     distance_seconds=1,
+    far_peers=True,
     floor_rounds=100,
     live=(1, 1_000, 100_000, 1_000_000),
     scale_rounds=10,
@@ -56,16 +64,17 @@ FULL = Counts(
 QUICK = Counts(
     clients=(10,),
     rounds=1,
-    seconds=0.3,
+    seconds=0.25,
     warm_up_seconds=0,
     logins=1,
     revocations=1,
     watched_seconds=0.2,
     distances=(0, 2),
     distance_rounds=1,
-    distance_seconds=0.2,
-    floor_rounds=30,
-    live=(1, 10_000),
+    distance_seconds=0.15,
+    far_peers=False,
+    floor_rounds=20,
+    live=(1, 8_000),
     scale_rounds=1,
 )
 
@@ -94,7 +103,7 @@ class Readings:
 
 @dataclass(frozen=True)
 class Step:
-    """One piece of work. `seconds`: about how long it takes."""
+    """One piece of work. `seconds`: about how long it takes on a machine that does nothing else."""
 
     label: str
     seconds: float

@@ -23,6 +23,7 @@ from pathlib import Path
 from lab.staging.processes import StageError
 from lab.staging.processes import command as command_with
 
+OVERHEAD_SECONDS = 0.15  # to start it, and until it has noticed that it shall end
 SCRIPT = Path(__file__).with_name("wrk.lua")
 PACKAGES = ("wrk", "libluajit-5.1-2", "libluajit-5.1-common")
 MISSING = (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -20,7 +20,8 @@ import redis
 from lab.benchmark.run.measuring.speed import drive, warm_up
 from lab.benchmark.run.plan import Bench, Step, interleaved
 from lab.benchmark.run.servers import Server, serving
-from lab.benchmark.run.subjects import Subject
+from lab.benchmark.run.subjects import SITE, Subject
+from lab.benchmark.run.wrk import OVERHEAD_SECONDS
 from lab.staging.processes import StageError, running
 
 PINGS = 100
@@ -28,16 +29,20 @@ START_SECONDS = 3
 
 
 def steps(bench: Bench) -> list[Step]:
-    far = FarServers(bench)
     counts = bench.counts
+    subjects = [subject for subject in bench.subjects if counts.far_peers or subject.server == SITE]
+    if not subjects:
+        return []
+    far = FarServers(bench, subjects)
 
     def measurements() -> Iterator[Step]:
         for distance in counts.distances:
             label = f"Redis {distance:g} ms away"
             yield Step(label, 0.3, partial(far.move, distance))
-            for subject in bench.subjects:
+            for subject in subjects:
                 run = partial(far.measure, subject, distance)
-                yield Step(f"{subject.key}, {label}", counts.distance_seconds + 0.2, run)
+                seconds = counts.distance_seconds + OVERHEAD_SECONDS
+                yield Step(f"{subject.key}, {label}", seconds, run)
 
     return [
         Step("the same servers, further away from Redis", START_SECONDS, far.start),
@@ -47,10 +52,11 @@ def steps(bench: Bench) -> list[Step]:
 
 
 class FarServers:
-    """All servers once more, behind a wire."""
+    """The servers of these subjects once more, behind a wire."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, bench: Bench, subjects: Sequence[Subject]) -> None:
         self.bench = bench
+        self.subjects = subjects
         self.stack = ExitStack()
         self.servers: dict[str, Server] = {}
         self.wire: Popen[str]
@@ -64,18 +70,20 @@ class FarServers:
         log = bench.folder / "wire.log"
         self.wire = self.stack.enter_context(running({}, *wire, log=log))
         self.redis_url = url_through(int(self.answer()))
+        names = {subject.server for subject in self.subjects}
         projects = [
             replace(
                 project,
-                name=f"{project.name}-far",
+                name=f"{name}-far",
                 variables=project.variables | {"REDIS_URL": self.redis_url},
             )
-            for project in bench.projects.values()
+            for name, project in bench.projects.items()
+            if name in names
         ]
         # One worker: the one client that asks has one connection, and a connection has one worker.
         started = self.stack.enter_context(serving(projects, 1, bench.folder))
-        self.servers = {name: started[f"{name}-far"] for name in bench.projects}
-        for subject in bench.subjects:
+        self.servers = {name: started[f"{name}-far"] for name in names}
+        for subject in self.subjects:
             warm_up(bench, self.servers[subject.server], subject)
 
     def answer(self) -> str:

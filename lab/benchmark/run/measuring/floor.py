@@ -22,14 +22,14 @@ with strategies() as subjects:
 print(json.dumps([row.encode() for row in rows]))
 """
 TIMES = ("microseconds", "times_floor")  # what it counts is counted by `request` as well
-MILLISECONDS_A_ROUND = 40
+MILLISECONDS_A_ROUND = 25
 
 
 def steps(bench: Bench) -> list[Step]:
     if SITE not in bench.projects:
         return []
     repetitions, rounds = bench.counts.rounds, bench.counts.floor_rounds
-    seconds = 5 + repetitions * rounds * MILLISECONDS_A_ROUND / 1000
+    seconds = 4.5 + repetitions * rounds * MILLISECONDS_A_ROUND / 1000
     return [Step("the floor, in one process", seconds, partial(measure, bench))]
 
 

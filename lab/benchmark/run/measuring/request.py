@@ -27,7 +27,7 @@ NOT_OURS = {"hello", "auth", "select", "client", "ping", "info", "config", "comm
 
 def steps(bench: Bench) -> list[Step]:
     return [
-        Step(f"{subject.key}, counted", 0.5, partial(measure, bench, subject))
+        Step(f"{subject.key}, counted", 0.35, partial(measure, bench, subject))
         for subject in bench.subjects
     ]
 

@@ -32,7 +32,7 @@ def steps(bench: Bench) -> list[Step]:
     def turns() -> Iterator[Step]:
         for subject in bench.subjects:
             if subject.has_login:
-                seconds = 0.4 + bench.counts.watched_seconds / 2
+                seconds = 0.25 + bench.counts.watched_seconds / 2
                 label = f"{subject.key} is revoked"
                 yield Step(label, seconds, partial(measure, bench, subject))
 

@@ -18,7 +18,7 @@ import psycopg
 import redis
 
 from lab.benchmark.run.logins import Contract
-from lab.benchmark.run.plan import Bench, Step
+from lab.benchmark.run.plan import Bench, Step, interleaved
 from lab.benchmark.run.subjects import SITE, Subject
 from sessions_api.records import snapshot_name
 
@@ -46,13 +46,17 @@ def turns(bench: Bench, subjects: list[Subject]) -> Iterator[Step]:
     for live in bench.counts.live:
         if live > before:
             label = f"{live:,} sessions and families"
-            seconds = 3 + (live - before) / FILLED_A_SECOND
+            seconds = 2 + (live - before) / FILLED_A_SECOND
             yield Step(label, seconds, partial(fill, bench, subjects, before, live))
             before = live
-        for subject in subjects:
-            seconds = bench.counts.scale_rounds * 0.5
-            label = f"{subject.key} beside {live:,} logins"
-            yield Step(label, seconds, partial(measure, bench, subject, live))
+        beside = partial(measurements, bench, subjects, live)
+        yield from interleaved(bench.counts.scale_rounds, beside)
+
+
+def measurements(bench: Bench, subjects: list[Subject], live: int) -> Iterator[Step]:
+    for subject in subjects:
+        label = f"{subject.key} beside {live:,} logins"
+        yield Step(label, 0.25, partial(measure, bench, subject, live))
 
 
 def fill(bench: Bench, subjects: list[Subject], first: int, last: int) -> None:
@@ -107,21 +111,20 @@ def database_bytes(url: str) -> int:
 
 def measure(bench: Bench, subject: Subject, live: int) -> None:
     """Each call in turn, and logout-all last: it ends what the others need."""
-    for _ in range(bench.counts.scale_rounds):
-        login = bench.log_in(subject)
-        assert isinstance(login, Contract)
-        login.client.devices()  # the connection, and the imports, of whichever worker it is
-        login.prepare()
-        calls: dict[str, Callable[[], object]] = {
-            "whoami": login.client.whoami,
-            "devices": login.client.devices,
-            "refresh": login.renew,
-            "logout-all": login.client.logout_all,
-        }
-        for call, ask in calls.items():
-            before = time.perf_counter()
-            ask()
-            taken = 1_000_000 * (time.perf_counter() - before)
-            bench.readings.add("scale", subject.key, "µs", taken, live=live, call=call)
-        login.http.close()
+    login = bench.log_in(subject)
+    assert isinstance(login, Contract)
+    login.client.devices()  # the connection, and the imports, of whichever worker it is
+    login.prepare()
+    calls: dict[str, Callable[[], object]] = {
+        "whoami": login.client.whoami,
+        "devices": login.client.devices,
+        "refresh": login.renew,
+        "logout-all": login.client.logout_all,
+    }
+    for call, ask in calls.items():
+        before = time.perf_counter()
+        ask()
+        taken = 1_000_000 * (time.perf_counter() - before)
+        bench.readings.add("scale", subject.key, "µs", taken, live=live, call=call)
+    login.http.close()
     bench.logins.clear()  # all of ada's are over

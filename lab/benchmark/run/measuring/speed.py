@@ -13,7 +13,7 @@ from lab.benchmark.run.measuring.request import ask
 from lab.benchmark.run.plan import Bench, Step, interleaved
 from lab.benchmark.run.servers import Server
 from lab.benchmark.run.subjects import Subject
-from lab.benchmark.run.wrk import Load
+from lab.benchmark.run.wrk import OVERHEAD_SECONDS, Load
 
 
 def steps(bench: Bench) -> list[Step]:
@@ -23,14 +23,14 @@ def steps(bench: Bench) -> list[Step]:
         for subject in bench.subjects:
             seconds = counts.warm_up_seconds
             run = partial(warm_up, bench, bench.server(subject), subject)
-            yield Step(f"{subject.key} warms up", seconds + 0.2, run)
+            yield Step(f"{subject.key} warms up", seconds + OVERHEAD_SECONDS, run)
 
     def measurements() -> Iterator[Step]:
         for clients in counts.clients:
             for subject in bench.subjects:
                 label = f"{subject.key}, {clients} clients"
                 run = partial(measure, bench, subject, clients)
-                yield Step(label, counts.seconds + 0.2, run)
+                yield Step(label, counts.seconds + OVERHEAD_SECONDS, run)
 
     return [*warm_ups(), *interleaved(counts.rounds, measurements)]
 

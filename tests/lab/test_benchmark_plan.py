@@ -1,0 +1,88 @@
+"""Does a run do what was planned, in turn, and say how far it has come? (Nothing is measured.)"""
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from lab.benchmark.run.measuring import MEASURES, scale
+from lab.benchmark.run.plan import FULL, QUICK, SETUP_SECONDS, Bench, Counts, Step
+from lab.benchmark.run.subjects import PEERS, PEERS_ROTATING, SITE, every
+from lab.benchmark.run.wrk import Driver
+from lab.management.commands.benchmark import Command
+from lab.staging.site import site
+
+pytestmark = pytest.mark.once
+
+
+@pytest.fixture
+def planned(tmp_path: Path) -> Callable[[Counts], Bench]:
+    """Everybody, and no server that runs."""
+
+    none: Any = None
+
+    def bench(counts: Counts) -> Bench:
+        return Bench(
+            servers=dict.fromkeys((SITE, PEERS, PEERS_ROTATING), none),
+            projects={SITE: site(tmp_path, "", "")},
+            subjects=every(),
+            counts=counts,
+            workers=4,
+            driver=Driver(Path("none")),
+            redis_url="",
+            folder=tmp_path,
+            stack=ExitStack(),
+        )
+
+    return bench
+
+
+def test_a_quick_run_is_planned_within_a_minute(planned: Callable[[Counts], Bench]) -> None:
+    bench = planned(QUICK)
+    planned_seconds = {
+        measure: sum(step.seconds for step in steps(bench)) for measure, steps in MEASURES.items()
+    }
+    assert SETUP_SECONDS + sum(planned_seconds.values()) <= 60, planned_seconds
+
+
+def test_those_who_are_measured_beside_many_logins_take_turns(
+    planned: Callable[[Counts], Bench],
+) -> None:
+    steps = scale.steps(planned(replace(FULL, live=(1,), scale_rounds=3)))
+    assert [step.label for step in steps] == [
+        "session-redis beside 1 logins",
+        "jwt-expiry beside 1 logins",
+    ] * 3
+
+
+def test_the_progress_bar_says_what_is_done_and_how_far_it_is() -> None:
+    said = StringIO()
+    command = Command()
+    command.console = Console(file=said, force_terminal=True, highlight=False, width=100)
+    done: list[str] = []
+
+    def step(label: str, seconds: float, *shown: str) -> Step:
+        def run() -> None:
+            done.append(label)
+            deadline = time.monotonic() + 20  # it is drawn ten times a second, by a thread
+            while missing := [words for words in shown if words not in said.getvalue()]:
+                assert time.monotonic() < deadline, f"{missing} is not in {said.getvalue()!r}"
+                time.sleep(0.01)
+
+        return Step(label, seconds, run)
+
+    command.measure(
+        [
+            step("one warms up", 30, "0%", "one warms up"),
+            step("another logs in", 60, "30%", "another logs in"),
+            step("they end", 10, "90%", "they end"),
+        ]
+    )
+    assert done == ["one warms up", "another logs in", "they end"]
+    assert "Measuring, about 2 minutes." in said.getvalue()
