@@ -8,14 +8,18 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from django.core.management import CommandError, call_command
 from rich.console import Console
 
+from lab.benchmark.run import facts
 from lab.benchmark.run.measuring import MEASURES, scale
 from lab.benchmark.run.plan import FULL, QUICK, SETUP_SECONDS, Bench, Counts, Step
 from lab.benchmark.run.subjects import PEERS, PEERS_ROTATING, SITE, every
 from lab.benchmark.run.wrk import Driver
 from lab.management.commands.benchmark import Command
+from lab.staging.processes import finish
 from lab.staging.site import site
 
 pytestmark = pytest.mark.once
@@ -86,3 +90,44 @@ def test_the_progress_bar_says_what_is_done_and_how_far_it_is() -> None:
     )
     assert done == ["one warms up", "another logs in", "they end"]
     assert "Measuring, about 2 minutes." in said.getvalue()
+
+
+@pytest.mark.parametrize("option", [{"quick": True}, {"only": ["login"]}, {"subjects": ["knox"]}])
+def test_a_part_of_a_run_is_not_written_over_the_docs(
+    option: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measured(*args: Any) -> None:
+        raise AssertionError("it was measured first")
+
+    monkeypatch.setattr(Command, "run", measured)
+    with pytest.raises(CommandError, match="--docs publishes whole reports alone"):
+        call_command("benchmark", docs=True, **option)
+
+
+def test_the_revision_is_that_of_a_checkout_and_of_nothing_above_it(tmp_path: Path) -> None:
+    repository = tmp_path / "repository"
+    unpacked = repository / "unpacked"
+    unpacked.mkdir(parents=True)
+    git = ("git", "-c", "user.name=ada", "-c", "user.email=ada@example.org")
+    finish({}, *git, "init", "--quiet", repository)
+    assert facts.revision(repository) == {}  # nothing was committed yet
+    finish({}, *git, "-C", repository, "commit", "-qm", "first", "--allow-empty")
+    head = finish({}, *git, "-C", repository, "rev-parse", "HEAD").strip()
+    assert facts.revision(repository) == {"revision": head[:12]}
+    assert facts.revision(unpacked) == {}
+    (repository / "file").touch()
+    finish({}, *git, "-C", repository, "add", "file")
+    assert facts.revision(repository) == {"revision": f"{head[:12]}-dirty"}
+
+
+def test_the_site_says_how_it_signs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def published(url: str) -> httpx.Response:
+        assert url == "http://127.0.0.1:1/.well-known/jwks.json"
+        keys = [{"alg": "ES256"}, {"alg": "ES256"}, {"alg": "EdDSA"}]
+        return httpx.Response(200, json={"keys": keys}, request=httpx.Request("GET", url))
+
+    monkeypatch.setattr(httpx, "get", published)
+    assert facts.of_site(site(tmp_path, "", ""), "http://127.0.0.1:1") == {
+        "LAB": "1",
+        "signing_algorithm": "ES256, EdDSA",
+    }

@@ -64,6 +64,7 @@ def staged(
             counts=choice.counts,
             driver=driver.described(),
             peers=environment.versions(Path(peers)) if peers else {},
+            site=facts.of_site(projects[SITE], started[SITE].url) if SITE in projects else {},
             arguments=sys.argv[1:],
         )
         yield (

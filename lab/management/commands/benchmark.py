@@ -36,7 +36,11 @@ class Command(BaseCommand):
     help = "Measure every strategy and its peers: speed, cost of a request, login, revocation, ..."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--quick", action="store_true", help="under a minute, and noisier")
+        parser.add_argument(
+            "--quick",
+            action="store_true",
+            help="under a minute where nothing else runs, and noisier",
+        )
         parser.add_argument(
             "--only",
             action="append",
@@ -60,7 +64,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--check", action="store_true", help="hold it to the targets; fails if a count is above"
         )
-        parser.add_argument("--docs", action="store_true", help="write README and docs with it")
+        parser.add_argument(
+            "--docs", action="store_true", help="write README and docs with it; whole runs alone"
+        )
         parser.add_argument(
             "--redis", default="", metavar="URL", help="an empty one, instead of a private one"
         )
@@ -86,6 +92,11 @@ class Command(BaseCommand):
     def choose(self, options: dict[str, Any]) -> Choice:
         if options["workers"] < 1:
             raise StageError(f"--workers is 1 or more, not {options['workers']}.")
+        if options["docs"] and (options["quick"] or options["only"] or options["subjects"]):
+            raise StageError(
+                "--docs publishes whole reports alone: leave out --quick, --only and --subjects, "
+                "or leave out --docs and read the report in the folder of --out."
+            )
         return Choice(
             subjects=chosen(options["subjects"]),
             counts=QUICK if options["quick"] else FULL,
