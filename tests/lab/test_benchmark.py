@@ -200,21 +200,30 @@ def test_what_a_request_costs_is_counted_at_real_servers(tmp_path: Path) -> None
     mark = secrets.token_hex(8)
     out = tmp_path / "out"
     arguments = ("--quick", "--subjects", "session-redis", "jwt-expiry", "--out", str(out))
-    process = start(tmp_path, mark, *arguments, "--only=request", "--only=revoke")
+    measures = ("--only=request", "--only=revoke", "--only=login")
+    process = start(tmp_path, mark, *arguments, *measures)
     said, _ = process.communicate(timeout=100)
 
     assert process.returncode == 0, said
+    report = json.loads((out / "report.json").read_text())
+    assert (report["conditions"]["LAB"], report["conditions"]["signing_algorithm"]) == (
+        "1",
+        "ES256",
+    )
     rows = rows_of(out / "report.json")
     # As tests/contract/test_cost.py has them, by the test client.
     assert rows["sql_statements", "session-redis"] == rows["sql_statements", "jwt-expiry"] == [0]
     assert rows["redis_commands", "session-redis"] == [1]
     assert rows["redis_commands", "jwt-expiry"] == [0]
     units = {
-        row["subject"]: row["unit"]
-        for row in json.loads((out / "report.json").read_text())["rows"]
-        if row["measure"] == "time_to_revoke"
+        row["subject"]: row["unit"] for row in report["rows"] if row["measure"] == "time_to_revoke"
     }
     assert units == {"session-redis": "ms", "jwt-expiry": "s until exp"}
+    for subject in ("session-redis", "jwt-expiry"):
+        measured = ("login", "password_hash", "login_beyond_hash")
+        ((login,), (hashed,), (beyond,)) = (rows[measure, subject] for measure in measured)
+        assert hashed > 0
+        assert beyond == login - hashed
     assert left_over(mark) == []
     assert not (tmp_path / "never-made.sqlite3").exists()
 
