@@ -38,9 +38,9 @@ class Kind:
 
 KINDS = {
     "redis-delay": Kind(
-        "Redis answers late",
+        "Redis answers 0.2 s late",
         "It is paused for one moment after the other (CLIENT PAUSE), so that each of its answers "
-        "takes 0.2 s, and up to 0.4 s when many ask. A call that asks it five times, one after the "
+        "takes 0.2 s, and 0.4 s at most. A call that asks it five times, one after the "
         "other, waits five times.",
     ),
     "redis-pause": Kind(

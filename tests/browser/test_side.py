@@ -76,7 +76,7 @@ def test_every_strategy_logs_in_and_out_in_its_column(page: Page, site: str) -> 
 LATE, AWAY = "You are user", "nobody was logged out"
 # What is said meanwhile, and what a call answers that needs the store.
 OUTAGES = {
-    "redis-delay": ("Redis answers late", "session-redis", "whoami", LATE),
+    "redis-delay": ("Redis answers 0.2 s late", "session-redis", "whoami", LATE),
     "redis-pause": ("Redis answers nobody", "session-redis", "whoami", AWAY),
     "redis-stop": ("Redis is stopped", "session-redis", "whoami", AWAY),
     "database-lock": ("The database takes no writes", "jwt-expiry", "refresh", AWAY),
@@ -158,6 +158,7 @@ def test_everybody_can_use_the_page(page: Page, site: str) -> None:
         column(page, "jwt-naive")
         log_in(page, "session-redis", "jwt-push", "jwt-naive")
         page.get_by_text("Shorten the times, or take a store away").click()
+        page.get_by_text("What does each of them do?").click()
         page.get_by_role("button", name="Demo times").click()
         page.get_by_role("button", name="Revoke in every column").click()
         expect(page.locator(".workers li")).to_have_count(6, timeout=30000)
