@@ -72,6 +72,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "lab.receipts.middleware.ReceiptMiddleware",  # with LAB=1 only; outermost, to see all of it
     "lab.side.times.DemoTimesMiddleware",  # with LAB=1 only
+    "lab.side.outages.NoDatabaseMiddleware",  # with LAB=1 only
     "accounts.middleware.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -27,7 +27,6 @@ from django.urls import URLPattern, include, path, re_path
 from django.utils.module_loading import import_string
 from django.views.decorators.csrf import csrf_exempt
 from django_redis import get_redis_connection
-from redis.exceptions import ResponseError
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import AllowAny
 
@@ -36,6 +35,7 @@ from accounts.contract.urls import contract_urls
 from accounts.contract.views import WhoamiView
 from lab.benchmark.costs import measured as counted
 from lab.benchmark.rows import Row
+from lab.simulated import refuse_simulated_redis
 
 Environ = dict[str, Any]
 View = Callable[[HttpRequest], HttpResponseBase]
@@ -71,10 +71,6 @@ class Subject:
     environ: Callable[[], Environ]
     view: View | None = None
     application: Any = None
-
-
-class Simulated(Exception):
-    """Raised for a Redis that is none: its figures would be of something else."""
 
 
 class NotAnswered(Exception):
@@ -202,17 +198,6 @@ def without_the_lab() -> Subject:
     with override_settings(LAB=False):
         application = WSGIHandler()  # which has the middleware of the settings as they are now
     return Subject(name, get(f"/api/{FLOOR}/whoami/"), application=application)
-
-
-def refuse_simulated_redis() -> None:
-    """Raise `Simulated` unless Redis is a real one: no imitation knows INFO."""
-    try:
-        _redis().info("server")
-    except ResponseError as error:
-        raise Simulated(
-            "This Redis is simulated: what it takes is no measure of Redis. Install redis-server, "
-            "or name one by REDIS_URL."
-        ) from error
 
 
 def _redis() -> Any:

@@ -20,6 +20,7 @@ from accounts.client import Refused
 from accounts.contract.csrf import enforce_csrf
 from lab.side import meter, outages, times, workers
 from lab.side.ways import WAYS, NotOffered
+from lab.simulated import Simulated
 from lab.strategies import STRATEGIES
 
 
@@ -69,6 +70,8 @@ class RevokeCall(LabCall):
         except meter.UnderWay:
             answer = {"detail": "Another measurement is under way.", "code": "throttled"}
             return Response(answer, status=429, headers={"Retry-After": "3"})
+        except Simulated as reason:
+            return Response({"detail": str(reason), "code": "invalid"}, status=409)
         except workers.Unreachable as reason:
             return Response({"detail": str(reason), "code": "invalid"}, status=502)
         except Refused as refusal:

@@ -24,6 +24,7 @@ from accounts.contract.errors import StoreUnavailable
 from lab.differences import difference
 from lab.side.ways import UNDER, WAYS, Act, Way, nothing_to_do, scene_for
 from lab.side.workers import Worker, each_worker
+from lab.simulated import refuse_simulated_redis
 from lab.strategies import Strategy
 
 WATCHED_SECONDS = 2.0
@@ -59,8 +60,9 @@ def measure(strategy: Strategy, how: str, *, address: str, worker_path: str) -> 
     of `Seen`; the milliseconds of the revoking call; the seconds for which it was watched; when a
     credential that is still accepted ends by itself, in Unix seconds; and why nothing was ended,
     where nothing should be.
-    Raises `NotOffered`, `UnderWay`, `StoreUnavailable`, `Unreachable`, `Refused`.
+    Raises `NotOffered`, `UnderWay`, `Simulated`, `StoreUnavailable`, `Unreachable`, `Refused`.
     """
+    refuse_simulated_redis()
     url, way = f"http://{address}", WAYS[how]
     with only_one(), scene_for(url, strategy) as scene, nothing_to_do():
         act = way.prepare(scene)

@@ -56,6 +56,7 @@ class SidePage(TemplateView):
             most_columns=MOST_COLUMNS,
             outages=outages.kinds(),
             lengths=outages.LENGTHS,
+            redis_is_named=bool(settings.REDIS_URL),
             ways=[(key, way.title) for key, way in WAYS.items()],
             present="present" in self.request.GET,
             **kwargs,

@@ -10,6 +10,7 @@ from pathlib import Path
 import redis
 from redis.exceptions import RedisError
 
+from lab.simulated import is_simulated
 from lab.staging.processes import StageError, last_line, running
 from lab.staging.site import SITE
 
@@ -57,10 +58,8 @@ def refuse_unfit(url: str) -> None:
     try:
         with redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5) as client:
             client.ping()
-            try:
-                client.info("server")
-            except redis.ResponseError as error:
-                raise StageError(SIMULATED.format(url)) from error
+            if is_simulated(client):
+                raise StageError(SIMULATED.format(url))
             if keys := client.dbsize():
                 raise StageError(
                     f"The Redis at {url} holds {keys} keys that are not the benchmark's. Name an "

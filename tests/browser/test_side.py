@@ -73,22 +73,47 @@ def test_every_strategy_logs_in_and_out_in_its_column(page: Page, site: str) -> 
         expect(column(page, key).get_by_role("status").first).to_contain_text("You are logged out.")
 
 
-def test_a_store_is_taken_away_and_brought_back_from_the_page(page: Page, site: str) -> None:
-    page.goto(f"{site}/lab/?columns=session-redis")
-    here = column(page, "session-redis")
-    log_in(page, "session-redis")
+LATE, AWAY = "You are user", "nobody was logged out"
+# What is said meanwhile, and what a call answers that needs the store.
+OUTAGES = {
+    "redis-delay": ("Redis answers 0.2 s late", "session-redis", "whoami", LATE),
+    "redis-pause": ("Redis answers nobody", "session-redis", "whoami", AWAY),
+    "redis-stop": ("Redis is stopped", "session-redis", "whoami", AWAY),
+    "database-lock": ("The database takes no writes", "jwt-expiry", "refresh", AWAY),
+    "database-stop": ("The database is out of reach", "jwt-expiry", "me", AWAY),
+}
+
+
+def test_every_outage_is_offered_and_explained(page: Page, site: str) -> None:
+    page.goto(f"{site}/lab/")
     page.get_by_text("Shorten the times, or take a store away").click()
-    page.get_by_label("What", exact=True).select_option("redis-stop")
+    options = page.get_by_label("What", exact=True).locator("option")
+    assert [each.get_attribute("value") for each in options.all()] == list(OUTAGES)
+    page.get_by_text("What does each of them do?").click()
+    for title, *_ in OUTAGES.values():
+        expect(page.get_by_text(f"{title}.", exact=True)).to_be_visible()
+
+
+@pytest.mark.parametrize("kind", OUTAGES)
+def test_a_store_is_taken_away_and_brought_back_from_the_page(
+    page: Page, site: str, kind: str
+) -> None:
+    title, key, call, answer = OUTAGES[kind]
+    page.goto(f"{site}/lab/?columns={key}")
+    here = column(page, key)
+    log_in(page, key)
+    page.get_by_text("Shorten the times, or take a store away").click()
+    page.get_by_label("What", exact=True).select_option(kind)
     page.get_by_label("For how long").select_option("30")
     page.get_by_role("button", name="Begin").dblclick()
-    expect(page.locator(".banner")).to_contain_text("Redis is stopped", timeout=20000)
-    here.get_by_role("button", name="whoami").click()
-    expect(here.get_by_role("status").first).to_contain_text("nobody was logged out")
+    expect(page.locator(".banner")).to_contain_text(title, timeout=20000)
+    here.get_by_role("button", name=call, exact=True).click()
+    expect(here.get_by_role("status").first).to_contain_text(answer, timeout=20000)
     page.reload()
     page.get_by_role("button", name="End it now").click()
-    expect(page.locator(".banner")).to_have_count(0)
-    column(page, "session-redis").get_by_role("button", name="whoami").click()
-    expect(here.get_by_role("status").first).to_contain_text("You are user")
+    expect(page.locator(".banner")).to_have_count(0, timeout=20000)
+    column(page, key).get_by_role("button", name="whoami").click()
+    expect(here.get_by_role("status").first).to_contain_text("You are user", timeout=20000)
 
 
 def test_demo_times_are_switched_and_said(page: Page, site: str) -> None:
@@ -133,6 +158,7 @@ def test_everybody_can_use_the_page(page: Page, site: str) -> None:
         column(page, "jwt-naive")
         log_in(page, "session-redis", "jwt-push", "jwt-naive")
         page.get_by_text("Shorten the times, or take a store away").click()
+        page.get_by_text("What does each of them do?").click()
         page.get_by_role("button", name="Demo times").click()
         page.get_by_role("button", name="Revoke in every column").click()
         expect(page.locator(".workers li")).to_have_count(6, timeout=30000)

@@ -16,7 +16,6 @@ from authdemo import simulated_redis
 from lab.benchmark import floor
 from lab.benchmark.floor import (
     NotAnswered,
-    Simulated,
     Subject,
     figures,
     get,
@@ -27,6 +26,7 @@ from lab.benchmark.floor import (
 from lab.benchmark.rows import Row
 from lab.differences import difference
 from lab.management.commands.floor import logged_in, strategies
+from lab.simulated import Simulated
 from lab.strategies import STRATEGIES
 
 pytestmark = [pytest.mark.once, pytest.mark.django_db(transaction=True)]

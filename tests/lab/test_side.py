@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,25 +16,32 @@ import httpx
 import pytest
 from django.test import Client
 from pytest_django import Settings
+from redis import Redis
 
 from accounts.client import FlowClient
-from authdemo import gunicorn_config
+from authdemo import embedded_redis, gunicorn_config
 from jwt_api import denylist
 from lab.side import times
+from lab.side.outages import KINDS
 from lab.side.ways import WAYS
 from lab.side.workers import each_worker
 from lab.strategies import STRATEGIES
 from tests.accounts.racing import browser, post
 from tests.accounts.racing import log_in as log_in_with
-from tests.lab.two_workers import two_workers
+from tests.lab.two_workers import caller_of, measured, two_workers
 
 pytestmark = pytest.mark.once
 KEYS = [row.key for row in STRATEGIES]
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with two_workers(tmp_path_factory.mktemp("side")) as url:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("side")
+
+
+@pytest.fixture(scope="module")
+def site(folder: Path) -> Iterator[str]:
+    with two_workers(folder) as url:
         yield url
 
 
@@ -76,18 +86,8 @@ def test_without_the_lab_there_is_none(client: Client, db: None) -> None:
 
 @pytest.fixture(scope="module")
 def caller(site: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=site, timeout=30) as client:
-        client.headers["X-CSRFToken"] = client.get("/api/csrf/").json()["csrf_token"]
-        # A browser sends Secure cookies to its own machine; httpx wants to be told.
-        cookies = "; ".join(f"{each.name}={each.value}" for each in client.cookies.jar)
-        client.headers["Cookie"] = cookies
+    with caller_of(site) as client:
         yield client
-
-
-def measured(caller: httpx.Client, strategy: str, how: str) -> dict[str, Any]:
-    answer = caller.post("/lab/side/revoke/", json={"strategy": strategy, "how": how})
-    assert answer.status_code == 200, answer.text
-    return answer.json()
 
 
 NEXT_REQUEST = ("session-database", "session-redis", "jwt-lookup")
@@ -217,14 +217,88 @@ def test_the_database_takes_no_writes_and_then_takes_them(
 
 
 @pytest.mark.slow
-@pytest.mark.thorough
-def test_an_outage_ends_by_itself(caller: httpx.Client, session: Status) -> None:
-    caller.post("/lab/side/outage/", json={"kind": "redis-stop", "seconds": 5})
-    assert session("GET", "whoami/") == 503
+def test_redis_answers_each_question_one_pause_late(
+    caller: httpx.Client, session: Status, folder: Path
+) -> None:
+    with (
+        outage(caller, "redis-delay", 30),
+        Redis.from_url(embedded_redis.url(folder)) as redis,
+    ):
+        assert session("GET", "whoami/") == 200
+        # A machine that is busy elsewhere may ask for a pause too late, now and then.
+        assert any(pauses_of_five_answers(redis) >= 4 for _ in range(10))
+    assert session("GET", "whoami/") == 200
+
+
+def pauses_of_five_answers(redis: Redis) -> int:
+    """How often Redis was paused meanwhile: by its own count."""
+    before = told_to_pause(redis)
+    for _ in range(5):
+        redis.ping()
+    return told_to_pause(redis) - before
+
+
+def told_to_pause(redis: Redis) -> int:
+    counts = redis.info("commandstats")
+    name = "cmdstat_client|pause"  # since Redis 7; before, all kinds are counted as one
+    return counts[name if name in counts else "cmdstat_client"]["calls"]
+
+
+@pytest.mark.slow
+def test_no_worker_reaches_the_database_and_then_each_does(
+    caller: httpx.Client, session: Status, site: str
+) -> None:
+    client = FlowClient(site, "jwt-expiry", under="/lab/strategies/")
+    with client.http:
+        client.login("ada", "ada-demo-password")
+    bearer = {"Authorization": f"Bearer {client.token}"}
+
+    def answers(call: str) -> set[int]:
+        """Of each thread of each worker, most likely: they have connections of their own."""
+        url = f"{site}/lab/strategies/jwt-expiry/{call}/"
+        with ThreadPoolExecutor(8) as threads:
+            asked = [threads.submit(httpx.get, url, headers=bearer, timeout=30) for _ in range(24)]
+            return {each.result().status_code for each in asked}
+
+    assert answers("me") == {200}
+    with outage(caller, "database-stop", 30):
+        assert answers("me") == {503}
+        assert answers("whoami") == {200}
+        assert session("GET", "whoami/") == 200
+        assert session("GET", "me/") == 503
+        assert caller.get("/lab/").status_code == 200
+    assert answers("me") == {200}
+
+
+def has_ended(caller: httpx.Client) -> bool:
+    """Whether the outage is over, which may take a while."""
     deadline = time.monotonic() + 30
     while caller.get("/lab/side/outage/").json()["outage"] and time.monotonic() < deadline:
         time.sleep(0.2)
-    assert session("GET", "whoami/") == 200
+    return caller.get("/lab/side/outage/").json() == {"outage": None}
+
+
+@pytest.mark.slow
+@pytest.mark.thorough
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_outage_ends_by_itself(caller: httpx.Client, session: Status, kind: str) -> None:
+    caller.post("/lab/side/outage/", json={"kind": kind, "seconds": 5})
+    assert has_ended(caller)
+    assert session("GET", "me/") == 200
+    assert session("POST", "refresh/") == 200
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["redis-stop", "database-stop"])
+def test_a_killed_outage_leaves_no_store_away(
+    caller: httpx.Client, session: Status, folder: Path, kind: str
+) -> None:
+    with outage(caller, kind, 30):
+        assert session("GET", "me/") == 503
+        note = json.loads((folder / "outage.json").read_text())
+        os.kill(note["process"], signal.SIGKILL)
+        assert has_ended(caller)
+        assert session("GET", "me/") == 200
 
 
 @pytest.mark.usefixtures("lab", "db")

@@ -3,6 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import httpx
 
 from tests.deployment import deployed
 
@@ -14,3 +17,20 @@ def two_workers(folder: Path) -> Iterator[str]:
     with deployed(folder, **served) as deployment:
         yield deployment.url
         assert "Traceback" not in (folder / "server.log").read_text()
+
+
+@contextmanager
+def caller_of(site: str) -> Iterator[httpx.Client]:
+    """Somebody at the lab's page, as far as the lab's own calls can tell."""
+    with httpx.Client(base_url=site, timeout=30) as client:
+        client.headers["X-CSRFToken"] = client.get("/api/csrf/").json()["csrf_token"]
+        # A browser sends Secure cookies to its own machine; httpx wants to be told.
+        cookies = "; ".join(f"{each.name}={each.value}" for each in client.cookies.jar)
+        client.headers["Cookie"] = cookies
+        yield client
+
+
+def measured(caller: httpx.Client, strategy: str, how: str) -> dict[str, Any]:
+    answer = caller.post("/lab/side/revoke/", json={"strategy": strategy, "how": how})
+    assert answer.status_code == 200, answer.text
+    return answer.json()

@@ -2,7 +2,8 @@
 
 A process of its own, so that no worker has to live until the end: the lab starts it from its page,
 and a person from a terminal. `OUTAGE_FILE` says what is going on until the store is back. It ends
-early when whoever started it dies, and when a file beside that one, `.end`, asks for it.
+early when whoever started it dies, and when a file beside that one, `.end`, asks for it. Were it
+killed itself, whoever started it runs `outage back`.
 """
 
 import json
@@ -26,6 +27,10 @@ from authdemo.file_lock import open_lock, try_lock
 
 MOST_SECONDS = 30
 LOOK_SECONDS = 0.05
+# Three times the look, so that the next one is asked for in time. Redis looks ten times a second
+# whether a pause is over: this makes it 0.2 s.
+MOMENT_MILLISECONDS = 150
+BACK = "back"
 Act = Callable[[], None]
 NOT_OURS = (
     "Only the private Redis of this checkout can be taken away, and REDIS_URL names another one."
@@ -36,7 +41,11 @@ class Command(BaseCommand):
     help = "Take a store away for some seconds: for the lab, and never for a public site."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("kind", choices=list(KINDS))
+        parser.add_argument(
+            "kind",
+            choices=[*KINDS, BACK],
+            help=f"{BACK}: brings back what an outage has left away that was killed",
+        )
         parser.add_argument("--seconds", type=int, default=10, help=f"{MOST_SECONDS} at most")
 
     def handle(self, *args: Any, kind: str, seconds: int, **options: Any) -> None:
@@ -46,7 +55,10 @@ class Command(BaseCommand):
             raise CommandError(f"An outage lasts 1 to {MOST_SECONDS} seconds.")
         signal.signal(signal.SIGTERM, leave)
         with only_one():
-            KINDS[kind](Outage(kind, seconds))
+            if kind == BACK:
+                bring_back()
+            else:
+                KINDS[kind](Outage(kind, seconds))
 
 
 def leave(signum: int, frame: FrameType | None) -> None:
@@ -61,6 +73,10 @@ def only_one() -> Iterator[None]:
         yield
 
 
+def nothing() -> None:
+    """Where there is nothing to do."""
+
+
 class Outage:
     """One outage: it has a note from when the store is away until it is back."""
 
@@ -69,14 +85,17 @@ class Outage:
         self.parent, self.until = os.getppid(), 0.0
         self.asked_to_end = settings.OUTAGE_FILE.with_suffix(".end")
 
-    def go_on(self, take_away: Act, bring_back: Act) -> None:
-        """Take the store away, wait, and bring it back, whatever ends the waiting."""
+    def go_on(self, take_away: Act, bring_back: Act, *, keep_away: Act = nothing) -> None:
+        """Take the store away, wait, and bring it back, whatever ends the waiting.
+
+        `keep_away` is done over and over meanwhile.
+        """
         self.asked_to_end.unlink(missing_ok=True)
         try:
             take_away()
             self.until = time.time() + self.seconds
             self.write_note()
-            self.wait()
+            self.wait(keep_away)
         finally:
             bring_back()
             settings.OUTAGE_FILE.unlink(missing_ok=True)
@@ -88,10 +107,11 @@ class Outage:
         new.write_text(json.dumps(note))
         new.replace(settings.OUTAGE_FILE)
 
-    def wait(self) -> None:
+    def wait(self, keep_away: Act) -> None:
         while time.time() < self.until:
             if os.getppid() != self.parent or self.asked_to_end.exists():
                 return
+            keep_away()
             time.sleep(LOOK_SECONDS)
 
 
@@ -113,6 +133,21 @@ def pause_redis(outage: Outage) -> None:
             start()
 
     outage.go_on(pause, unpause)
+
+
+def delay_redis(outage: Outage) -> None:
+    """Redis answers late: it is paused for a moment, and for another one when that is over.
+
+    The next pause is asked for while the last one goes on. So it has to wait as well, and begins
+    when all those are answered who have waited longer: nobody waits for more than two. And whoever
+    kills this process leaves nothing but the rest of a moment.
+    """
+    client = private_redis()
+
+    def pause() -> None:
+        client.execute_command("CLIENT", "PAUSE", MOMENT_MILLISECONDS, "ALL")
+
+    outage.go_on(pause, start, keep_away=pause)
 
 
 def stop_redis(outage: Outage) -> None:
@@ -138,11 +173,29 @@ def lock_database(outage: Outage) -> None:
         raise CommandError(f"The database did not give its lock: {error}") from error
 
 
+def stop_database(outage: Outage) -> None:
+    """No worker of the site reaches the database: the note makes them (`lab.side.outages`).
+
+    Why not here: SQLite has no server to stop. Its file, moved away, goes on to serve whoever has
+    it open, and a lock that keeps readers off has them wait for ten seconds.
+    """
+    outage.go_on(nothing, nothing)
+
+
 KINDS: dict[str, Callable[[Outage], None]] = {
+    "redis-delay": delay_redis,
     "redis-pause": pause_redis,
     "redis-stop": stop_redis,
     "database-lock": lock_database,
+    "database-stop": stop_database,
 }
+
+
+def bring_back() -> None:
+    """Undo what a killed outage has done. A stopped Redis is all that does not come back alone."""
+    if not settings.REDIS_URL:
+        start()
+    settings.OUTAGE_FILE.unlink(missing_ok=True)
 
 
 def private_redis() -> "redis.Redis":

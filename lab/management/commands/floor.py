@@ -22,7 +22,6 @@ from accounts.models import User
 from lab.benchmark.floor import (
     BROWSER,
     NotAnswered,
-    Simulated,
     Subject,
     figures,
     get,
@@ -30,6 +29,7 @@ from lab.benchmark.floor import (
     warmed_up,
     without_the_lab,
 )
+from lab.simulated import Simulated
 from lab.strategies import STRATEGIES
 
 SITE = "http://127.0.0.1"
