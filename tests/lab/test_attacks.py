@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from pytest_django import Settings
 
 from lab.attacks import documents, held, report
 from lab.attacks.attack import Attack, Exchange, Outcome, Verdict
 from lab.attacks.browsers.chromium import why_no_browser
 from lab.attacks.catalogue import ATTACKS, attack
 from lab.attacks.evidence import shown
-from lab.attacks.matrix import WEAK, Cell, differences, run_matrix
+from lab.attacks.matrix import EVERY, WEAK, Cell, differences, pairs, run_matrix
 from lab.attacks.person import Person
 from lab.attacks.scene import Scene
 from lab.attacks.stage import Stage, staged
-from lab.strategies import STRATEGIES, strategy
+from lab.management.commands import attack as command
+from lab.strategies import STRATEGIES, Strategy, strategy
 
 pytestmark = pytest.mark.once
 
@@ -215,6 +220,112 @@ def test_the_command_says_which_attacks_there_are(capsys: pytest.CaptureFixture[
 def test_the_command_names_what_it_does_not_know(arguments: list[str]) -> None:
     with pytest.raises(CommandError, match="--list"):
         call_command("attack", *arguments, stdout=StringIO())
+
+
+@pytest.fixture
+def attack_command(
+    tmp_path: Path, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Callable[..., str]]:
+    """Run the command, and return what it printed. Its report and its signals stay in the test."""
+    settings.VAR_DIR = tmp_path
+    handlers = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGHUP)}
+
+    def run(*arguments: str) -> str:
+        call_command("attack", *arguments)
+        return capsys.readouterr().out
+
+    yield run
+    for each, handler in handlers.items():
+        signal.signal(each, handler)
+
+
+@pytest.fixture
+def no_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every attack comes out as it says, at once."""
+
+    def run(attacks: Sequence[Attack], strategies: Sequence[Strategy], done: Any) -> list[Cell]:
+        return [
+            Cell(each.key, row.key, made_up(each.expected[row.key]), 1)
+            for each, row in pairs(attacks, strategies)
+        ]
+
+    monkeypatch.setattr(command, "run_matrix", run)
+
+
+@pytest.mark.slow
+@pytest.mark.thorough  # a private site, as for the cells above, with the command around it
+def test_the_command_attacks_and_prints_a_whole_report(attack_command: Callable[..., str]) -> None:
+    names = ("drop-the-signature", "use-after-logout")
+    keys = ("session-redis", "jwt-expiry")
+    printed = attack_command(*names, *(f"--strategy={key}" for key in keys), "--json")
+    assert report.path().read_text() == printed
+    assert json.loads(printed)["made"]
+    found = report.read(report.path())
+    assert {(c.attack, c.strategy): c.outcome.verdict for c in found.cells} == {
+        (name, key): attack(name).expected[key] for name in names for key in keys
+    }
+    for cell in found.cells:
+        assert cell.seconds > 0
+        assert cell.outcome.lesson
+        assert cell.outcome.evidence
+        assert (cell.outcome.held is not None) == (cell.outcome.verdict is Verdict.STOPPED)
+
+
+@pytest.mark.usefixtures("no_stage")
+def test_the_command_prints_the_matrix_and_weak_variants_below_it(
+    attack_command: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weak, against_it = "session-no-csrf", "submit-from-a-sibling"
+    monkeypatch.setattr(command, "why_no_browser", lambda: "")
+    asked = [f"--strategy={key}" for key in ("session-redis", "jwt-expiry", "jwt-naive", weak)]
+    printed = attack_command("use-after-logout", "drop-the-signature", against_it, *asked)
+    lines = {line.split()[0]: line.split()[1:] for line in printed.splitlines() if line.strip()}
+    assert lines["drop-the-signature"] == ["·", "✓", "✓"]
+    assert lines["use-after-logout"] == ["✓", "✗", "✗"]
+    assert "✗ succeeds  ✓ stopped  · does not apply" in printed
+    assert lines[weak] == [against_it, "✗", "succeeds"]
+    assert " ".join(lines["session-redis"]) == "2 of 2 that apply were stopped"
+    assert str(report.path()) in printed.replace("\n", "")
+
+    monkeypatch.setenv("COLUMNS", "200")  # where there is room, in words
+    printed = attack_command("use-after-logout", "--strategy=jwt-naive")
+    assert re.search(r"^ *use-after-logout +✗ succeeds", printed, re.MULTILINE)
+
+
+@pytest.mark.usefixtures("no_stage")
+def test_the_command_attacks_everybody_unless_it_is_told_whom(
+    attack_command: Callable[..., str],
+) -> None:
+    attack_command("use-after-logout")
+    assert {cell.strategy for cell in report.read(report.path()).cells} == set(
+        attack("use-after-logout").expected
+    )
+
+
+@pytest.mark.usefixtures("no_stage")
+def test_the_command_ends_with_1_when_a_verdict_differs(
+    attack_command: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    tried, key = attack("use-after-logout"), "session-redis"
+    came = [Cell(tried.key, key, made_up(Verdict.SUCCEEDS), 1)]
+    monkeypatch.setattr(command, "run_matrix", lambda *_: came)
+    with pytest.raises(CommandError, match="1 of 1 cells came out otherwise") as ending:
+        attack_command(tried.key, f"--strategy={key}", "--json")
+    assert ending.value.returncode == 1
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["cells"][0]["outcome"]["verdict"] == "succeeds"
+    assert "a sound strategy lost" in " ".join(printed.err.split())
+
+
+@pytest.mark.usefixtures("no_stage")
+def test_the_command_says_so_when_there_is_nothing_to_run(
+    attack_command: Callable[..., str],
+) -> None:
+    unasked = next(row.key for row in EVERY if row.key not in attack("use-after-logout").expected)
+    with pytest.raises(CommandError, match="Nothing to run"):
+        attack_command("use-after-logout", f"--strategy={unasked}")
 
 
 def made_up(verdict: str) -> Outcome:

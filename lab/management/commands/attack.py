@@ -57,6 +57,8 @@ class Command(BaseCommand):
         attacks = self.runnable(self.chosen(options["names"], everything=options["all"]))
         wanted = options["strategy"]
         keys = [row for row in EVERY if not wanted or row.key in wanted]
+        if not pairs(attacks, keys):
+            raise CommandError("Nothing to run: an attack meets a weak variant where it teaches.")
         for name in ("SIGTERM", "SIGHUP"):
             signal.signal(getattr(signal, name), interrupt)
         try:
