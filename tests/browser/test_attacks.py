@@ -1,8 +1,12 @@
 """Can a person guess, open a cell, read what happened, and filter the matrix of attacks?"""
 
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import Page, expect
+from pytest_django.fixtures import Settings
 
+from lab.attacks import report
 from tests.browser.test_accessibility import complaints
 
 pytestmark = pytest.mark.browser
@@ -50,3 +54,32 @@ def test_guess_open_filter_and_forget(page: Page, site: str) -> None:
     expect(cell).to_have_text("?")
     page.set_viewport_size({"width": 320, "height": 700})
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+@pytest.mark.thorough  # a whole private site is started
+def test_a_cell_that_was_not_run_is_run_now(
+    page: Page, site: str, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.VAR_DIR = tmp_path
+    monkeypatch.setenv("VAR_DIR", str(tmp_path))  # for the process that it starts
+    monkeypatch.setattr(report, "committed", lambda: tmp_path / "none.json")
+    page.goto(f"{site}/lab/attacks/")
+    cell = page.get_by_role("button", name="Use a copy after its owner logged out, jwt-expiry:")
+    expect(cell).to_have_text("not run")
+    cell.click()
+    here = page.get_by_role("dialog")
+    expect(here).to_contain_text("This one has not been run yet.")
+    run = here.get_by_role("button", name="Run it now")
+    with page.expect_response(f"{site}/lab/attacks/run/") as begun:
+        run.click()
+    assert begun.value.status == 202
+    expect(run).to_be_disabled()
+    expect(here.get_by_role("status")).to_contain_text("A private site is started and attacked:")
+    expect(here).to_contain_text("It succeeds.", timeout=90_000)
+    expect(here).to_contain_text("Ada logs out.")
+    expect(here.locator(".steps").get_by_role("listitem").first).to_be_visible()
+    here.get_by_role("button", name="Close").click()
+    expect(cell).to_have_text("✗ succeeds")
+    page.reload()
+    expect(cell).to_have_text("✗ succeeds")
+    expect(page.get_by_role("main")).to_contain_text("This is from the last run on this machine")

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import fcntl
+import os
+import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -92,3 +96,61 @@ def test_a_run_whose_process_died_is_said_to_have_failed(client: Client, folder:
     (folder / "run.log").write_text("CommandError: No Redis answers.\n")
     told = client.get("/lab/attacks/run/").json()
     assert (told["state"], told["error"]) == ("failed", "CommandError: No Redis answers.")
+
+
+@pytest.fixture
+def attacker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stands in for the process that attacks: it brings the report there when it is let go.
+
+    `tests/browser/test_attacks.py` starts the real one.
+    """
+    script = tmp_path / "attacker"
+    script.write_text(
+        f'#!/bin/sh\ncd {tmp_path} && echo "$@" > asked\n'
+        "until [ -e go ]; do sleep 0.05; done\nmv go attacks/report.json\n"
+    )
+    script.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(script))
+    return script
+
+
+def test_a_run_goes_from_running_to_done_and_counts_from_then_on(
+    client: Client, last_run: report.Report, attacker: Path
+) -> None:
+    report.path().unlink()
+    begun = client.post("/lab/attacks/run/", ASKED)
+    assert (begun.status_code, begun.json()["state"]) == (202, "running")
+    assert client.post("/lab/attacks/run/", ASKED).status_code == 409
+    told = client.get("/lab/attacks/run/").json()
+    assert told.items() >= {**ASKED, "state": "running"}.items()
+
+    report.write(last_run, attacker.with_name("new"))
+    attacker.with_name("new").rename(attacker.with_name("go"))
+    told = ended(client)
+    assert told.items() >= {**ASKED, "state": "done"}.items()
+    asked = attacker.with_name("asked").read_text()
+    assert asked == "manage.py attack use-after-logout --strategy jwt-expiry --json\n"
+    shown = client.get("/lab/attacks/{}/{}/".format(*CELL)).json()
+    assert shown["outcome"]["lesson"] == "It is good until it expires."
+
+
+def test_a_run_that_brings_no_report_has_failed(
+    client: Client, last_run: report.Report, attacker: Path
+) -> None:
+    """The report of an earlier run is none of this one."""
+    client.post("/lab/attacks/run/", ASKED)
+    os.utime(report.path(), (1, 1))
+    attacker.with_name("go").mkdir()  # which cannot take a file's place
+    assert ended(client)["state"] == "failed"
+    assert client.post("/lab/attacks/run/", ASKED).status_code == 202  # and another one may begin
+    ended(client)
+
+
+def ended(client: Client) -> dict[str, Any]:
+    """What is told of a run at its end; by then the thread that watched it has written it down."""
+    told = report.path().with_name("run.json")
+    deadline = time.monotonic() + 30
+    while '"running"' in told.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return client.get("/lab/attacks/run/").json()
