@@ -293,6 +293,21 @@ def test_bytes_are_those_of_the_message(visit: Any, key: str) -> None:
 
 
 @pytest.mark.once
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("key", FLOWS)
+def test_a_part_takes_no_longer_than_all_of_it(visit: Any, key: str, call: str) -> None:
+    method, path, body = CALLS[call]
+    receipt = receipt_of(entered(visit, key).send(method, path, body, headers=ASK))
+    took, counts = receipt["microseconds"], receipt["counts"]
+    assert 0 < took["authentication"] <= took["total"]
+    for store in ("sql", "redis"):
+        assert (took[store] > 0) == (counts[store] > 0)
+        assert took[store] <= took["total"]
+    for step in receipt["steps"]:
+        assert 0 <= step["at"] <= step["at"] + step["took"] <= took["total"] + 1  # each is rounded
+
+
+@pytest.mark.once
 def test_nobody_who_did_not_ask_gets_one(visit: Any) -> None:
     client = visit("sessions")
     for headers in ({}, {"X-Lab-Receipt": "0"}):
