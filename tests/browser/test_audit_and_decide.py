@@ -70,3 +70,6 @@ def test_a_walk_over_both_pages(page: Page, site: str) -> None:
     expect(answer).to_contain_text("A tie")
     assert fits_a_telephone(page)
     assert complaints(page) == []
+    page.get_by_role("link", name="Start over").click()
+    expect(page.get_by_role("main")).to_contain_text("Nothing is answered yet")
+    expect(page.get_by_label("Within a few seconds")).not_to_be_checked()

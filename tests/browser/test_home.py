@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
+from accounts.models import User
 from tests.browser.steps import PASSWORD, TITLES, column, log_in_at_home, press, settled, state
 
 pytestmark = pytest.mark.browser
@@ -26,6 +27,27 @@ def test_a_column_from_login_to_logout(page: Page, site: str, key: str) -> None:
     expect(press(here, "Log out")).to_contain_text("You are logged out.")
     expect(state(here)).to_have_text("Not logged in")
     expect(press(here, "whoami")).to_contain_text("Log in first.")
+
+
+def test_a_button_of_both_sides_is_pressed_on_both_sides(page: Page, site: str, ada: User) -> None:
+    ada.set_password("ada-demo-password")  # the forms have it filled in
+    ada.save()
+    page.goto(site)
+    both = page.get_by_role("group", name="On both sides")
+    said = {
+        "Log in as ada": "You are logged in as ada.",
+        "whoami": "You are user",
+        "me": "You are Ada.",
+        "devices": "You are logged in on 2 devices",
+        "Log out": "You are logged out.",
+    }
+    assert both.get_by_role("button").all_inner_texts() == list(said)
+    for key in TITLES:
+        settled(column(page, key))
+    for button, words in said.items():
+        both.get_by_role("button", name=button, exact=True).click()
+        for key in TITLES:
+            expect(settled(column(page, key)).get_by_role("status")).to_contain_text(words)
 
 
 @pytest.mark.thorough

@@ -45,6 +45,22 @@ def test_a_receipt_stands_under_each_exchange(page: Page, site: str) -> None:
     page.get_by_role("button", name="Close").click()
 
 
+def test_the_code_of_a_check_opens_as_a_page(page: Page, site: str) -> None:
+    here = log_in_at_home(page, site, "sessions")
+    press(here, "whoami")
+    receipt(here).get_by_text("9 checks").click()
+    receipt(here).get_by_role("button", name="Show the code of the check epoch").click()
+    shown = page.get_by_role("dialog").locator("[aria-current]").inner_text()
+    page.get_by_role("link", name="Open as a page").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("admits")
+    code = page.get_by_role("list", name="accounts/snapshots.py")
+    expect(code).to_contain_text("def admits(self, epoch: int | None) -> bool:")
+    expect(code.locator("[aria-current]")).to_have_text(shown)
+    assert complaints(page) == []
+    page.set_viewport_size({"width": 320, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
+
+
 def test_the_check_that_refused_is_shown_at_once(page: Page, site: str, key: str) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto(site)
@@ -80,6 +96,16 @@ def test_the_timeline_tells_of_both_and_no_secret(page: Page, site: str) -> None
     token = client(page, "jwt", "return flow.token")
     cookies = [cookie["value"] for cookie in page.context.cookies()]
     assert [secret for secret in [token, PASSWORD, *cookies] if secret in exported] == []
+
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("region", name="Timeline").get_by_role(
+        "button", name="Copy as Mermaid"
+    ).click()
+    expect(page.get_by_text("The diagram is copied.")).to_be_visible()
+    diagram = page.evaluate("navigator.clipboard.readText()")
+    for flow in ("sessions", "jwt"):
+        assert f"B->>S: POST /api/{flow}/login/" in diagram
+    assert [secret for secret in [token, PASSWORD, *cookies] if secret in diagram] == []
 
     page.get_by_role("button", name="Pause").click()
     press(column(page, "jwt"), "me")

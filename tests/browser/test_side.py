@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from lab.differences import because
 from lab.strategies import STRATEGIES
 from tests.browser.test_accessibility import complaints
 from tests.lab.two_workers import two_workers
@@ -138,6 +139,78 @@ def test_the_meter_says_when_each_worker_refused(page: Page, site: str) -> None:
     expect(ended.get_by_role("listitem").first).to_contain_text("the first probe")
     lives = page.locator(".column[data-client=jwt-expiry] .meter")
     expect(lives.get_by_role("status")).to_contain_text("Still accepted, until", timeout=20000)
+
+
+def meter(page: Page, key: str) -> Locator:
+    return page.locator(f".column[data-client={key}] .meter")
+
+
+def test_one_column_is_measured_alone(page: Page, site: str) -> None:
+    page.goto(f"{site}/lab/?columns=session-redis,jwt-expiry")
+    column(page, "jwt-expiry")
+    for key in ("session-redis", "jwt-expiry"):
+        expect(meter(page, key).get_by_role("status")).to_have_text("Not measured yet.")
+    meter(page, "session-redis").get_by_role("button", name="Revoke in this column").click()
+    expect(meter(page, "session-redis")).to_contain_text("Refused after", timeout=20000)
+    expect(meter(page, "jwt-expiry").get_by_role("status")).to_have_text("Not measured yet.")
+
+
+@pytest.mark.thorough
+def test_the_meter_speaks_of_a_role_of_a_theft_and_of_what_is_not_offered(
+    page: Page, site: str
+) -> None:
+    page.goto(f"{site}/lab/?columns=session-redis,jwt-lookup,jwt-naive")
+    column(page, "jwt-naive")
+    how = page.get_by_role("combobox", name="Revoke, and time it")
+    how.select_option("role")
+    for key in ("session-redis", "jwt-naive"):
+        meter(page, key).get_by_role("button").click()
+        expect(meter(page, key).get_by_role("listitem")).to_have_count(2, timeout=20000)
+    known = meter(page, "session-redis")
+    expect(known.get_by_role("status")).to_contain_text("Known after")
+    expect(known.get_by_role("listitem").first).to_contain_text("known after")
+    expect(known).to_contain_text("by 2 workers, after “Give the user a role”")
+    unknown = meter(page, "jwt-naive")
+    expect(unknown.get_by_role("status")).to_contain_text(
+        re.compile(r"Not known yet, until .*20\d\d.*, in 24 h by 2 workers")  # with its date
+    )
+    expect(unknown.get_by_role("listitem").first).to_contain_text(
+        re.compile(r"not known yet, \d+ times in 2 s")
+    )
+
+    how.select_option("theft")
+    page.get_by_role("button", name="Revoke in every column").click()
+    expect(meter(page, "jwt-naive").get_by_role("status")).to_have_text(
+        "It has nothing for this: the server keeps nothing that could be ended or refreshed.",
+        timeout=20000,
+    )
+    expect(meter(page, "jwt-naive").get_by_role("listitem")).to_have_count(0)
+    expect(meter(page, "jwt-lookup").get_by_role("status")).to_contain_text("Refused after")
+    goes_on = meter(page, "session-redis").get_by_role("status")
+    expect(goes_on).to_contain_text("Goes on until")
+    expect(goes_on).to_contain_text(because("lives_on_after_reuse", "session-redis"))
+
+
+def test_the_timeline_tells_of_all_columns(page: Page, site: str) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(f"{site}/lab/?columns=session-redis,jwt-lookup")
+    log_in(page, "session-redis", "jwt-lookup")
+    page.locator(".both").get_by_role("button", name="whoami").click()
+    timeline = page.get_by_role("log", name="Timeline of all columns")
+    for key, command in (("session-redis", "MGET session:"), ("jwt-lookup", "MGET denied:")):
+        told = column(page, key)
+        row = timeline.get_by_role("listitem").filter(has_text=f"/lab/strategies/{key}/whoami/")
+        expect(row.last).to_contain_text(told.get_attribute("data-title") or "no title")
+        expect(row.last.locator("[data-lane=redis]")).to_contain_text(command)
+        expect(row.last.locator("[data-lane=database]")).to_contain_text("not asked")
+    page.get_by_role("region", name="Timeline").get_by_role(
+        "button", name="Copy as Mermaid"
+    ).click()
+    expect(page.get_by_text("The diagram is copied.")).to_be_visible()
+    diagram = page.evaluate("navigator.clipboard.readText()")
+    assert diagram.count("sequenceDiagram") == 1
+    assert diagram.count("B->>S: GET /lab/strategies/session-redis/whoami/") >= 1
+    assert diagram.count("B->>S: GET /lab/strategies/jwt-lookup/whoami/") >= 1
 
 
 def test_presenter_mode_hides_what_cannot_be_read_and_stands_in_the_address(

@@ -120,6 +120,43 @@ def test_a_token_from_taking_it_to_forging_it(page: Page, site: str, sent: list[
     expect(here.locator("[data-claim]").first).to_be_hidden()
 
 
+# The part in which a bit is flipped -> the check that refuses it. What the flip leaves of a header
+# is chance: no JSON, another key, another type.
+POINTED_AT = {"header": "", "payload": ", signature:", "signature": ", signature:"}
+
+
+def test_a_part_is_pointed_at_and_its_middle_is_flipped(page: Page, site: str) -> None:
+    here = inspector(page, site, "token")
+    log_in(here, "Take mine")
+    token = here.get_by_label("A token").input_value()
+    for index, (part, check) in enumerate(POINTED_AT.items()):
+        here.get_by_role("button", name=f"in the {part}").click()
+        press(here, "Flip one bit of it, and verify")
+        flipped = here.get_by_label("A token").input_value()
+        changed = [old != new for old, new in zip(token, flipped, strict=True)]
+        assert changed.count(True) == 1
+        assert token[: changed.index(True)].count(".") == index
+        expect(verdict(here, "verified")).to_contain_text(re.compile(f"Refused at check .*{check}"))
+        press(here, "Back to the original")
+
+
+def test_a_token_is_sent_to_everybody_who_takes_one(page: Page, site: str) -> None:
+    here = inspector(page, site, "token")
+    log_in(here, "Take mine")
+    chooser = here.get_by_label("Send to")
+    answer = here.get_by_label(re.compile("The server.s answer"))
+    targets = [each.get_attribute("value") for each in chooser.get_by_role("option").all()]
+    assert "/api/jwt/whoami/" in targets
+    refused = []
+    for target in targets:
+        chooser.select_option(target)
+        press(here, "Send")
+        expect(answer).to_contain_text(f"GET {target}\nHTTP ")
+        if "HTTP 200" not in answer.inner_text():
+            refused.append(target)
+    assert refused == ["/lab/strategies/jwt-naive/whoami/"]  # it has tokens of its own
+
+
 def jws(payload: bytes) -> str:
     """Signed by nobody."""
     return ".".join(base64url_encode(part).decode() for part in (b'{"alg":"ES256"}', payload, b"x"))
