@@ -34,7 +34,8 @@ def start(attack: str, strategy: str) -> bool:
     except BlockingIOError:
         lock.close()
         return False
-    _tell({"attack": attack, "strategy": strategy, "began": time.time(), "state": "running"})
+    began = time.time()
+    _tell({"attack": attack, "strategy": strategy, "began": began, "state": "running"})
     with lock, (folder / "run.log").open("wb") as log:
         # Surprise: the lock belongs to the open file, and so to the process that inherits it.
         process = subprocess.Popen(
@@ -45,7 +46,7 @@ def start(attack: str, strategy: str) -> bool:
             stderr=log,
             pass_fds=[lock.fileno()],
         )
-    threading.Thread(target=_watch, args=(process, attack, strategy), daemon=True).start()
+    threading.Thread(target=_watch, args=(process, attack, strategy, began), daemon=True).start()
     return True
 
 
@@ -62,8 +63,7 @@ def state() -> dict[str, Any]:
     return told
 
 
-def _watch(process: subprocess.Popen[bytes], attack: str, strategy: str) -> None:
-    began = time.time()
+def _watch(process: subprocess.Popen[bytes], attack: str, strategy: str, began: float) -> None:
     try:
         process.wait(timeout=MOST_SECONDS)
     except subprocess.TimeoutExpired:
