@@ -11,6 +11,7 @@ from pytest_django import Settings
 
 from accounts.contract.registry import flows
 from accounts.models import User
+from jwt_api import denylist
 from tests.accounts.racing import browser, log_in, post
 
 FLOWS = [flow.key for flow in flows()]
@@ -26,6 +27,13 @@ def enter(flow: str, username: str = "ada") -> tuple[Client, dict[str, str]]:
     client = browser()
     token = log_in(client, flow, username)["credential"]["token"]
     return client, {"authorization": f"Bearer {token}"} if token else {}
+
+
+def enter_strategy(key: str, username: str = "ada") -> tuple[Client, dict[str, str]]:
+    client = browser()
+    body = {"username": username, "password": f"{username}-demo-password"}
+    token = post(client, f"/lab/strategies/{key}/login/", body).json()["credential"]["token"]
+    return client, {"authorization": f"Bearer {token}"}
 
 
 def remembered(flow: str, client: Client, headers: dict[str, str]) -> Any:
@@ -73,6 +81,23 @@ def test_no_secret_is_shown(lab: None, ada: User, flow: str) -> None:
     assert "eyJhbGci" not in shown
     assert ada.password not in shown
     assert "_auth_user_hash" not in shown
+
+
+@pytest.mark.parametrize("key", ["jwt-lookup", "jwt-push"])
+def test_what_is_denied_is_shown_for_as_long_as_it_is_where_the_check_reads_it(
+    lab: None, ada: User, key: str
+) -> None:
+    phone, headers = enter_strategy(key)
+    ended = phone.get(f"/lab/strategies/{key}/whoami/", headers=headers).json()["device"]
+    assert post(phone, f"/lab/strategies/{key}/logout/").status_code == 204
+    client, headers = enter_strategy(key)
+    entries = {each["name"]: each for each in remembered(key, client, headers).json()["entries"]}
+    denied = entries[f"denied:{{{ada.pk}}}:{ended}"]
+    assert (denied["where"], denied["value"]) == ("Redis", "1")
+    assert 0 < denied["expires_in"] <= denylist.longest_life()
+    assert entries["denied:since"]["expires_in"] is None
+    unasked = remembered("jwt-expiry", client, headers).content.decode()
+    assert "denied:" not in unasked
 
 
 @pytest.mark.parametrize("flow", FLOWS)
