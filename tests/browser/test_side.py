@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from lab.strategies import STRATEGIES
 from tests.browser.test_accessibility import complaints
@@ -138,6 +138,48 @@ def test_the_meter_says_when_each_worker_refused(page: Page, site: str) -> None:
     expect(ended.get_by_role("listitem").first).to_contain_text("the first probe")
     lives = page.locator(".column[data-client=jwt-expiry] .meter")
     expect(lives.get_by_role("status")).to_contain_text("Still accepted, until", timeout=20000)
+
+
+@pytest.mark.parametrize("strategy", ["jwt-lookup", "jwt-cookie"])
+def test_after_a_theft_was_detected_the_panel_goes_on_and_marks_it(
+    page: Page, context: BrowserContext, browser: Browser, site: str, strategy: str
+) -> None:
+    page.goto(f"{site}/lab/?columns={strategy}")
+    here = column(page, strategy)
+    log_in(page, strategy)
+    thief = browser.new_context(storage_state=context.storage_state())
+    stolen = thief.new_page()
+    stolen.goto(f"{site}/lab/?columns={strategy}")
+    for _ in range(3):  # out of the grace, which is for one predecessor
+        column(stolen, strategy).get_by_role("button", name="refresh").click()
+    column(stolen, strategy)
+    thief.close()
+
+    here.get_by_role("button", name="refresh").click()
+    expect(here.get_by_role("status").first).to_contain_text("was used twice")
+    expect(here.locator("[data-part=browser]")).to_have_text("Nothing.")
+    held = here.locator("[data-part=server]")
+    expect(held.locator(".family")).to_have_count(1)
+    expect(held.locator(".alarm")).to_contain_text("Somebody holds a copy")
+    expect(held).to_contain_text("ended: a refresh token was used twice")
+    here.get_by_role("button", name="whoami").click()
+    column(page, strategy)
+    # The first: a cookie's token is good until its end, and is shown all of its user's logins.
+    expect(held.locator(".alarm").first).to_be_visible()
+    assert complaints(page) == []
+
+    here.get_by_role("button", name="Log out", exact=True).click()
+    log_in(page, strategy)
+    expect(held.locator("[data-reused=true]").first).to_be_visible()
+    expect(held.locator("[data-reused=false]").first).to_be_visible()
+
+
+def test_a_login_that_was_logged_out_is_not_looked_at_again(page: Page, site: str) -> None:
+    page.goto(f"{site}/lab/?columns=jwt-lookup")
+    here = column(page, "jwt-lookup")
+    log_in(page, "jwt-lookup")
+    here.get_by_role("button", name="Log out", exact=True).click()
+    expect(here.locator("[data-part=server]")).to_have_text("Log in to look.")
 
 
 def test_presenter_mode_hides_what_cannot_be_read_and_stands_in_the_address(
