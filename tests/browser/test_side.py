@@ -188,8 +188,15 @@ def test_presenter_mode_hides_what_cannot_be_read_and_stands_in_the_address(
     page.goto(f"{site}/lab/?columns=session-redis,jwt-expiry&present")
     wire = column(page, "jwt-expiry").get_by_text("What went over the wire")
     expect(wire).to_be_hidden()
+    log_in(page, "session-redis", "jwt-expiry")
+    last = column(page, "jwt-expiry").get_by_role("list", name="last exchange")
+    expect(last.locator("dl.costs")).to_be_visible()
+    expect(last).to_contain_text("/lab/strategies/jwt-expiry/login/")
+    for hidden in ("pre", "h4", ".receipt .buttons", ".receipt details"):
+        expect(last.locator(hidden).first).to_be_hidden()
     page.get_by_role("button", name="Presenter mode").press("Enter")
     expect(wire).to_be_visible()
+    expect(last.locator("pre").first).to_be_visible()
     assert page.url.endswith("?columns=session-redis,jwt-expiry")
 
 

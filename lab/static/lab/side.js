@@ -76,11 +76,11 @@ function familyTree({ device, live, reused, state, generations }, open) {
   const older = generations.at(-1)?.number - 1;
   if (older > 0) rows.push(el("li", { className: "hint" }, `and ${older} before, all used`));
   const tree = el("ol", { className: "generations", reversed: true }, ...rows);
-  const summary = el("summary", {}, `${device}: `, el("span", { className: live ? "status good" : "status bad" }, state));
+  const summary = el("summary", {}, `${device}: `, el("span", { className: live ? "status good" : "status bad" }, reused ? `⚠ ${state}` : state));
   const alarm = reused
-    ? el("p", { className: "alarm" }, "⚠ Reuse: a token of this family came again after it had been exchanged. Somebody holds a copy. Which one came twice, no row says.")
+    ? el("p", { className: "alarm" }, "Reuse: a token of this family came again after it had been exchanged. Somebody holds a copy. Which one came twice, no row says.")
     : null;
-  return el("details", { className: "family", open: open || reused, data: { reused } }, summary, alarm, tree);
+  return el("details", { className: "family", open, data: { reused } }, summary, alarm, tree);
 }
 
 // --- which columns there are -------------------------------------------------------------------
