@@ -23,6 +23,7 @@ from redis.exceptions import RedisError
 
 from accounts.auth_redis import Redis, auth_redis
 from accounts.contract.errors import StoreUnavailable
+from accounts.contract.flow import Remembered
 from accounts.mirror import InThisProcess, Whole
 from accounts.snapshots import CHANGING, copy_row
 
@@ -67,6 +68,27 @@ def read(user_id: int, device: str, *, pushed: bool) -> list[bytes | None]:
 def begin() -> None:
     """Note from when on the list has no gap, where nothing is noted. Raises `RedisError`."""
     redis().set(SINCE, int(time.time()), nx=True)
+
+
+def remembered(user_id: int, devices: Iterable[str]) -> list[Remembered]:
+    """What the list says of a user and of these devices, for a learner to look at.
+
+    Asked of Redis, of which the mirror holds a copy. Raises `StoreUnavailable`.
+    """
+    names = [*(device_name(user_id, device) for device in devices), user_name(user_id), SINCE]
+    try:
+        pipe = redis().pipeline(transaction=False)
+        for name in names:
+            pipe.get(name)
+            pipe.ttl(name)
+        answers = pipe.execute()
+    except RedisError as error:
+        raise StoreUnavailable(f"redis: {type(error).__name__}") from error
+    return [
+        Remembered("Redis", name, raw.decode(), left if left >= 0 else None)
+        for name, raw, left in zip(names, answers[::2], answers[1::2], strict=True)
+        if raw is not None
+    ]
 
 
 # --- writing --------------------------------------------------------------------------------

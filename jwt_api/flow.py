@@ -170,7 +170,11 @@ class Flow(contract.Flow):
         return [*logins, *programs.devices(user_id)]
 
     def remembered(self, user_id: int) -> list[Remembered]:
-        return [*store.remembered(user_id), *programs.remembered(user_id)]
+        denied = []
+        if self.denies:
+            devices = [family.device for family in self.families(user_id)]
+            denied = denylist.remembered(user_id, devices)
+        return [*denied, *store.remembered(user_id), *programs.remembered(user_id)]
 
     def families(self, user_id: int) -> list[Family]:
         return store.families(user_id)

@@ -329,6 +329,7 @@ def families(user_id: int) -> list[Family]:
         Family(
             device=family.pk,
             live=family.ended is None,
+            reused=family.ended_because == Ended.REUSE,
             state=_state(family),
             generations=tuple(_generations(family)),
         )

@@ -12,6 +12,7 @@ from dataclasses import astuple, dataclass
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -26,14 +27,15 @@ from lab.benchmark.page import code
 from lab.benchmark.report import NoReport, Report, read
 from lab.benchmark.rows import Row, find
 from lab.differences import DIFFERENCES, difference
-from lab.strategies import strategy
+from lab.strategies import rows_of, strategy
 
 REPORT = "docs/benchmark.json"
+HEADING = re.compile("#+ ")
 
 
 @dataclass(frozen=True)
 class Proof(ABC):
-    """`words` say what it shows, `how` where it stands; `url` is empty where no page shows it.
+    """`words` say what it shows, `how` where it stands; `url` leads there, where the lab is on.
 
     `value` is the shortest answer, for a cell of a table.
     """
@@ -68,8 +70,9 @@ class Proof(ABC):
         """Where it stands, or by which command it is made."""
 
     @property
+    @abstractmethod
     def url(self) -> str:
-        return ""
+        """Where the running site shows it; empty where it has no such page."""
 
     @abstractmethod
     def exists(self) -> bool:
@@ -107,6 +110,12 @@ class Measured(Proof):
     @property
     def how(self) -> str:
         return f"{REPORT}, by python manage.py benchmark"
+
+    @property
+    def url(self) -> str:
+        report, row = published(), self.row()
+        nth = report.rows.index(row) if report and row else 0
+        return code_url(REPORT, '"measure":', nth)
 
     def exists(self) -> bool:
         return self.row() is not None
@@ -188,6 +197,10 @@ class Stated(Proof):
     @property
     def how(self) -> str:
         return "lab/strategies; tests/lab/test_strategies.py holds it to that"
+
+    @property
+    def url(self) -> str:
+        return code_url(rows_of(strategy(self.key).variant_of), f'key="{self.key}"')
 
     def exists(self) -> bool:
         return bool(self.value)
@@ -291,6 +304,11 @@ class Tested(Proof):
     def how(self) -> str:
         return f"pytest {self.test}"
 
+    @property
+    def url(self) -> str:
+        path, _, name = self.test.partition("::")
+        return code_url(path, f"def {name}(" if name else "")
+
     def exists(self) -> bool:
         path, _, name = self.test.partition("::")
         return (settings.BASE_DIR / path).is_file() and (not name or name in tests_of(path))
@@ -317,16 +335,20 @@ class Written(Proof):
     def how(self) -> str:
         return self.section
 
+    @property
+    def url(self) -> str:
+        path, _, anchor = self.section.partition("#")
+        return code_url(path, self.headings().get(anchor, ""))
+
     def exists(self) -> bool:
         path, _, anchor = self.section.partition("#")
-        file = settings.BASE_DIR / path
-        return file.is_file() and (not anchor or anchor in headings(file.read_text("utf-8")))
+        return (settings.BASE_DIR / path).is_file() and (not anchor or anchor in self.headings())
 
-
-def headings(text: str) -> set[str]:
-    """The anchors of a Markdown text's headings, as GitHub makes them."""
-    found = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in found}
+    def headings(self) -> dict[str, str]:
+        """The page's headings by their anchors, as GitHub makes them."""
+        found = [line for line in lines_of(self.section.partition("#")[0]) if HEADING.match(line)]
+        titles = {line: line.lstrip("#").strip().lower() for line in found}
+        return {re.sub(r"[^\w\- ]", "", titles[line]).replace(" ", "-"): line for line in found}
 
 
 # --- where the lab shows them ---------------------------------------------------------------
@@ -339,11 +361,23 @@ def page_url(name: str) -> str:
         return ""
 
 
-def code_url(path: str, line_with: str) -> str:
-    """Where the lab shows the running code of the first line that has `line_with`."""
+def code_url(path: str, line_with: str, nth: int = 0) -> str:
+    """Where the lab shows a file of the project, at a line that has `line_with`; "" if none has."""
     page = page_url("lab:code")
-    if not page:
-        return ""
-    lines = (settings.BASE_DIR / path).read_text(encoding="utf-8").splitlines()
-    line = next((n for n, text in enumerate(lines, 1) if line_with in text), 1)
-    return f"{page}?{urlencode({'path': path, 'line': line})}"
+    lines = (n for n, text in enumerate(lines_of(path), 1) if line_with in text)
+    line = next(islice(lines, nth, None), None)
+    return f"{page}?{urlencode({'path': path, 'line': line})}" if page and line else ""
+
+
+def lines_of(path: str) -> tuple[str, ...]:
+    """The lines of a file of the project; none of one that is not there."""
+    file = settings.BASE_DIR / path
+    try:
+        return _lines_of(file, file.stat().st_mtime_ns)
+    except OSError:
+        return ()
+
+
+@cache
+def _lines_of(file: Path, changed: int) -> tuple[str, ...]:
+    return tuple(file.read_text(encoding="utf-8").splitlines())

@@ -14,7 +14,7 @@ from lab.receipts.code import CodePage
 from lab.side.calls import OutageCall, RevokeCall, TimesCall, WorkerCall
 from lab.side.page import SidePage
 from lab.strategies import STRATEGIES
-from lab.views import RememberedView
+from lab.views import EndedLoginView, RememberedView
 from lab.weakened import WEAKENED
 from lab.weakened.urls import weakened_urls
 
@@ -26,6 +26,14 @@ def remembered(request: HttpRequest, key: str) -> HttpResponseBase:
     for flow in (*flows(), *(row.flow for row in STRATEGIES)):
         if flow.key == key:
             return RememberedView.as_view(flow=flow)(request)
+    raise Http404
+
+
+def ended_login(request: HttpRequest, key: str) -> HttpResponseBase:
+    for row in STRATEGIES:
+        if row.key == key and row.looking_back is not None:
+            view = EndedLoginView.as_view(flow=row.flow, looking_back=row.looking_back)
+            return view(request)
     raise Http404
 
 
@@ -49,6 +57,7 @@ urlpatterns = [
         for row in WEAKENED
     ),
     path("remembered/<slug:key>/", remembered, name="remembered"),
+    path("remembered/<slug:key>/ended/", ended_login, name="ended-login"),
     path("token/", include("lab.token.urls")),
     path("audit/", AuditPage.as_view(), name="audit"),
     path("audit/state/", AuditState.as_view(), name="audit-state"),

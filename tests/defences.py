@@ -42,6 +42,13 @@ DEFENCES = (
         "tests/jwt_api/test_keys.py -k since_we_looked",
     ),
     Defence(
+        "a revoked token is shown its own login, and no other",
+        "lab/views.py",
+        "if each.device == device",
+        "if each.device",
+        "tests/lab/test_remembered.py -k no_other",
+    ),
+    Defence(
         "no report of an audit holds a cookie's secret",
         "lab/audit/both.py",
         """{cookie.OutputString().replace(cookie.coded_value, '…', 1)}""",

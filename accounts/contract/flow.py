@@ -124,10 +124,14 @@ class Generation:
 
 @dataclass(frozen=True)
 class Family:
-    """One login as its secrets, newest first: each was made in exchange for the one before it."""
+    """One login as its secrets, newest first: each was made in exchange for the one before it.
+
+    `reused`: it was ended because one of them came again after it had been exchanged.
+    """
 
     device: str
     live: bool
+    reused: bool
     state: str
     generations: tuple[Generation, ...]
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar
 
+from lab.strategies import STRATEGIES
+
 if TYPE_CHECKING:
     from lab.attacks.scene import Scene
 
@@ -20,10 +22,14 @@ class Verdict(StrEnum):
     DOES_NOT_APPLY = "does not apply"
 
 
-# Keys of strategies, by what their clients hold.
-SESSIONS = ("session-database", "session-redis", "session-push")
-TOKENS = ("jwt-naive", "jwt-expiry", "jwt-lookup", "jwt-push", "jwt-cookie")
-REFRESHED = TOKENS[1:]
+def of_flow(key: str) -> tuple[str, ...]:
+    return tuple(row.key for row in STRATEGIES if row.variant_of == key)
+
+
+# Keys of strategies, by what their clients hold. What is attacked is whatever is registered: a new
+# strategy is expected to stop each attack that does not name it.
+SESSIONS = of_flow("sessions")
+TOKENS = of_flow("jwt")
 
 
 def verdicts(
@@ -33,7 +39,7 @@ def verdicts(
 
     A weakened variant is attacked where it is named, and nowhere else.
     """
-    expected = dict.fromkeys((*SESSIONS, *TOKENS), Verdict.STOPPED)
+    expected = dict.fromkeys((row.key for row in STRATEGIES), Verdict.STOPPED)
     expected |= dict.fromkeys(succeeds, Verdict.SUCCEEDS)
     return expected | dict.fromkeys(does_not_apply, Verdict.DOES_NOT_APPLY)
 

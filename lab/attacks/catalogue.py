@@ -5,15 +5,19 @@ from __future__ import annotations
 from lab.attacks.attack import Attack
 from lab.attacks.browsers.fetch_from_elsewhere import FetchFromElsewhere
 from lab.attacks.browsers.frame_the_page import FrameThePage
+from lab.attacks.browsers.inject_under_csp import InjectUnderCsp
 from lab.attacks.browsers.log_out_by_get import LogOutByGet
 from lab.attacks.browsers.log_the_victim_in import LogTheVictimIn
 from lab.attacks.browsers.plant_a_credential import PlantACredential
 from lab.attacks.browsers.read_memory import ReadMemory
+from lab.attacks.browsers.read_memory_under_csp import ReadMemoryUnderCsp
 from lab.attacks.browsers.read_storage import ReadStorage
+from lab.attacks.browsers.read_storage_under_csp import ReadStorageUnderCsp
 from lab.attacks.browsers.read_the_referer import ReadTheReferer
-from lab.attacks.browsers.submit_a_form import SubmitAForm, SubmitALogout
+from lab.attacks.browsers.submit_a_form import SubmitAForm
+from lab.attacks.browsers.submit_a_logout import SubmitALogout
 from lab.attacks.browsers.submit_from_a_sibling import SubmitFromASibling
-from lab.attacks.browsers.use_the_session import InjectUnderCsp, UseTheSession
+from lab.attacks.browsers.use_the_session import UseTheSession
 from lab.attacks.forged.alter_the_signature import AlterTheSignature
 from lab.attacks.forged.bring_a_foreign_token import BringAForeignToken
 from lab.attacks.forged.change_the_subject import ChangeTheSubject
@@ -115,7 +119,9 @@ ATTACKS: tuple[Attack, ...] = (
     RaceTheLogout(),
     # browser attacks
     ReadStorage(),
+    ReadStorageUnderCsp(),
     ReadMemory(),
+    ReadMemoryUnderCsp(),
     UseTheSession(),
     InjectUnderCsp(),
     SubmitAForm(),

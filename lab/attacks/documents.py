@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +25,8 @@ FIRST, LAST = 1, 3
 MOST_CHARACTERS = 160
 # What decides; a run on the reader's own machine shows the others as well.
 HEADERS = {"authorization", "cookie", "set-cookie", "www-authenticate", "retry-after", "location"}
+# Django says it a second time with Max-Age, in fewer characters, and the same on every day.
+EXPIRES = re.compile(r"expires=[^;]*; ", re.IGNORECASE)
 
 
 class NotForTheDocs(Exception):
@@ -64,7 +67,8 @@ def _brief(step: Exchange) -> Exchange:
 
 
 def _deciding(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
-    return tuple((name, value) for name, value in headers if name.lower() in HEADERS)
+    kept = ((name, value) for name, value in headers if name.lower() in HEADERS)
+    return tuple((name, EXPIRES.sub("", value)) for name, value in kept)
 
 
 def page(report: Report, attacks: Sequence[Attack]) -> str:

@@ -1,7 +1,8 @@
-"""Which code ran? The function around a line, out of the file that is running here.
+"""Which code ran, and what proves a claim? The function around a line, out of the file here.
 
-Read-only, and only what anybody may read: our packages' code and templates, and the libraries that
-receipts name. No settings, nothing below `var/`, nothing that a link leads out to.
+Read-only, and only what anybody may read: our packages' code and templates, the tests and docs
+that proofs name, and the libraries that receipts name. No settings, nothing below `var/`, nothing
+that a link leads out to.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.cache import never_cache
 
-OURS = ("accounts", "jwt_api", "lab", "sessions_api", "templates")
+OURS = ("accounts", "docs", "jwt_api", "lab", "sessions_api", "templates", "tests")
 LIBRARIES = ("django", "jwt", "rest_framework", "rest_framework_simplejwt")
-SUFFIXES = {".py", ".html", ".js"}
+SUFFIXES = {".py", ".html", ".js", ".md", ".json"}
 MOST_CHARACTERS = 300  # of a path
 MOST_LINES = 120
 AROUND = 12  # lines to each side, where no function is
@@ -84,7 +85,14 @@ def _home_of(package: str) -> Path | None:
 
 
 def _function_at(name: str, lines: list[str], line: int) -> tuple[str, int, int]:
-    """The innermost function with its decorators, or class, around a line: name, first, last."""
+    """The innermost function with its decorators, or class, around a line: name, first, last.
+
+    Of a page of the docs: the section.
+    """
+    if name.endswith(".md"):
+        headings = [n for n, text in enumerate(lines, 1) if text.startswith("#")]
+        first = max((n for n in headings if n <= line), default=1)
+        return "", first, min((n for n in headings if n > line), default=len(lines) + 1) - 1
     if name.endswith(".py"):
         found = [
             (_first(node), node.end_lineno or line, node.name)

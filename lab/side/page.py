@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.conf import settings
+from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from django.views.generic import TemplateView
@@ -31,6 +32,7 @@ def column(row: Strategy) -> dict[str, Any]:
         "row": row,
         "cookie": cookie_of(row),
         # What `whoami` answers to the old credential right after a logout.
+        "ended_login": reverse("lab:ended-login", args=[row.key]) if row.looking_back else "",
         "lives_on": difference("whoami_after_logout", row.key) == 200,
     }
 

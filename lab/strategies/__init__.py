@@ -24,6 +24,11 @@ STRATEGIES: tuple[Strategy, ...] = tuple(
 )
 
 
+def rows_of(flow: str) -> str:
+    """The file that has the strategies of a registered flow."""
+    return f"{_ROWS[f'{flow}_api'].replace('.', '/')}.py"
+
+
 def strategy(key: str) -> Strategy:
     """The row of that key."""
     return next(row for row in STRATEGIES if row.key == key)

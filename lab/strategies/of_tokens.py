@@ -9,6 +9,8 @@ from lab.strategies.row import ANNOUNCED, Strategy
 
 
 class Unasked(Authentication):
+    """No revocation is asked for: what a token was good for, it is until its end."""
+
     revocation = "expiry"
 
 
@@ -61,6 +63,7 @@ ROWS = (
         title="JWT until it expires",
         each_request="The signature. Nothing is looked up.",
         lives_after="Until `exp`: 15 minutes at most, by default, and the leeway.",
+        looking_back=Unasked,
     ),
     Strategy(
         key="jwt-lookup",
@@ -69,6 +72,7 @@ ROWS = (
         title="JWT with a denylist",
         each_request="The signature, and one Redis read of the denylist.",
         lives_after="Until the next request.",
+        looking_back=Unasked,
     ),
     Strategy(
         key="jwt-push",
@@ -78,6 +82,7 @@ ROWS = (
         each_request="The signature, and the denylist in this process's memory, which Redis keeps "
         "true by announcing what changes.",
         lives_after=ANNOUNCED,
+        looking_back=Unasked,
     ),
     Strategy(
         key="jwt-cookie",
@@ -86,5 +91,6 @@ ROWS = (
         title="JWT in a cookie",
         each_request="The signature; for unsafe calls the CSRF token as well.",
         lives_after="Until `exp`: 15 minutes at most, by default, and the leeway.",
+        looking_back=jwt_in_cookie.Authentication,
     ),
 )

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from rest_framework.authentication import BaseAuthentication
+
 from accounts.contract.flow import Flow
 from accounts.mirror import TRUST_SECONDS
 
@@ -22,6 +24,7 @@ class Strategy:
     `variant_of` is the key of the registered flow that it answers like. `lives_after` says for
     how long a credential is taken after its revocation was answered. `weak` is empty, or says
     what is wrong with the strategy: then it is here to be attacked, and never to be copied.
+    `looking_back` authenticates who asks what became of a login, by what that has left behind.
     """
 
     key: str
@@ -31,6 +34,7 @@ class Strategy:
     each_request: str
     lives_after: str
     weak: str = ""
+    looking_back: type[BaseAuthentication] | None = None
 
     under: ClassVar[str] = "/lab/strategies/"
 

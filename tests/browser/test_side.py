@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from lab.differences import because
 from lab.strategies import STRATEGIES
@@ -213,14 +213,63 @@ def test_the_timeline_tells_of_all_columns(page: Page, site: str) -> None:
     assert diagram.count("B->>S: GET /lab/strategies/jwt-lookup/whoami/") >= 1
 
 
+@pytest.mark.parametrize("strategy", ["jwt-lookup", "jwt-cookie"])
+def test_after_a_theft_was_detected_the_panel_goes_on_and_marks_it(
+    page: Page, context: BrowserContext, browser: Browser, site: str, strategy: str
+) -> None:
+    page.goto(f"{site}/lab/?columns={strategy}")
+    here = column(page, strategy)
+    log_in(page, strategy)
+    thief = browser.new_context(storage_state=context.storage_state())
+    stolen = thief.new_page()
+    stolen.goto(f"{site}/lab/?columns={strategy}")
+    for _ in range(3):  # out of the grace, which is for one predecessor
+        column(stolen, strategy).get_by_role("button", name="refresh").click()
+    column(stolen, strategy)
+    thief.close()
+
+    here.get_by_role("button", name="refresh").click()
+    expect(here.get_by_role("status").first).to_contain_text("was used twice")
+    expect(here.locator("[data-part=browser]")).to_have_text("Nothing.")
+    held = here.locator("[data-part=server]")
+    expect(held.locator(".family")).to_have_count(1)
+    expect(held.locator(".alarm")).to_contain_text("Somebody holds a copy")
+    expect(held).to_contain_text("ended: a refresh token was used twice")
+    here.get_by_role("button", name="whoami").click()
+    column(page, strategy)
+    # The first: a cookie's token is good until its end, and is shown all of its user's logins.
+    expect(held.locator(".alarm").first).to_be_visible()
+    assert complaints(page) == []
+
+    here.get_by_role("button", name="Log out", exact=True).click()
+    log_in(page, strategy)
+    expect(held.locator("[data-reused=true]").first).to_be_visible()
+    expect(held.locator("[data-reused=false]").first).to_be_visible()
+
+
+def test_a_login_that_was_logged_out_is_not_looked_at_again(page: Page, site: str) -> None:
+    page.goto(f"{site}/lab/?columns=jwt-lookup")
+    here = column(page, "jwt-lookup")
+    log_in(page, "jwt-lookup")
+    here.get_by_role("button", name="Log out", exact=True).click()
+    expect(here.locator("[data-part=server]")).to_have_text("Log in to look.")
+
+
 def test_presenter_mode_hides_what_cannot_be_read_and_stands_in_the_address(
     page: Page, site: str
 ) -> None:
     page.goto(f"{site}/lab/?columns=session-redis,jwt-expiry&present")
     wire = column(page, "jwt-expiry").get_by_text("What went over the wire")
     expect(wire).to_be_hidden()
+    log_in(page, "session-redis", "jwt-expiry")
+    last = column(page, "jwt-expiry").get_by_role("list", name="last exchange")
+    expect(last.locator("dl.costs")).to_be_visible()
+    expect(last).to_contain_text("/lab/strategies/jwt-expiry/login/")
+    for hidden in ("pre", "h4", ".receipt .buttons", ".receipt details"):
+        expect(last.locator(hidden).first).to_be_hidden()
     page.get_by_role("button", name="Presenter mode").press("Enter")
     expect(wire).to_be_visible()
+    expect(last.locator("pre").first).to_be_visible()
     assert page.url.endswith("?columns=session-redis,jwt-expiry")
 
 

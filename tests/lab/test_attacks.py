@@ -7,6 +7,7 @@ import re
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
 from lab.attacks import documents, held, report
-from lab.attacks.attack import Attack, Exchange, Outcome, Verdict
+from lab.attacks.attack import SESSIONS, TOKENS, Attack, Exchange, Outcome, Verdict
 from lab.attacks.browsers.chromium import why_no_browser
 from lab.attacks.catalogue import ATTACKS, attack
 from lab.attacks.evidence import shown
@@ -137,6 +138,17 @@ def test_an_attack_is_told_and_says_what_is_expected_of_everybody(each: Attack) 
     assert set(each.expected.values()) != {Verdict.DOES_NOT_APPLY}
 
 
+@pytest.mark.parametrize("key", sorted(KEYS))
+def test_a_strategy_is_attacked_as_what_its_client_holds(key: str) -> None:
+    """A flow that is neither needs a word from each attack, above all where it does not apply."""
+    assert (key in SESSIONS) + (key in TOKENS) == 1
+
+
+def test_an_attack_stands_in_a_file_of_its_own() -> None:
+    files = [type(each).__module__ for each in ATTACKS]
+    assert [file for file in files if files.count(file) > 1] == []
+
+
 def test_a_lesson_that_no_longer_teaches_is_called_so() -> None:
     weak = attack("use-after-logout")
     cells = [Cell(weak.key, "jwt-naive", made_up(Verdict.STOPPED), 0)]
@@ -176,6 +188,13 @@ def test_the_docs_show_every_attack_as_it_is_expected() -> None:
     }
     text = (DOCS / documents.PAGE_NAME).read_text(encoding="utf-8")
     assert text == documents.page(found, ATTACKS)
+
+
+def test_the_docs_keep_of_a_header_what_decides() -> None:
+    cookie = ("set-cookie", "refresh=abc; expires=Sat, 28 Nov 2026 20:02:00 GMT; Max-Age=604800")
+    step = replace(made_up("stopped").evidence[0], response_headers=(cookie, ("vary", "Cookie")))
+    short = documents._brief(step)
+    assert short.response_headers == (("set-cookie", "refresh=abc; Max-Age=604800"),)
 
 
 def test_the_docs_refuse_half_a_matrix_and_one_that_came_out_otherwise(tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ BY_BROWSER = [each for each in ATTACKS if each.needs_browser]
 HANDFUL = (
     ("read-storage", "jwt-expiry"),
     ("read-storage", "jwt-naive"),
+    ("read-storage-under-csp", "jwt-naive"),
     ("submit-from-a-sibling", "session-database"),
     ("submit-from-a-sibling", "session-no-csrf"),
 )

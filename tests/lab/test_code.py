@@ -48,14 +48,30 @@ def test_libraries_scripts_and_templates_are_shown(client: Client, path: str) ->
     assert 0 < len(asked(client, path, 20).json()["lines"]) <= MOST_LINES
 
 
+def test_a_test_and_a_section_of_the_docs_are_shown_whole(client: Client) -> None:
+    line = line_of(
+        "tests/lab/test_code.py", "def test_a_person_gets_a_page(client: Client) -> None:"
+    )
+    assert (
+        asked(client, "tests/lab/test_code.py", line).json()["name"] == "test_a_person_gets_a_page"
+    )
+    line = line_of("docs/lab.md", "## Audit")
+    section = asked(client, "docs/lab.md", line + 2).json()
+    assert (section["first"], section["lines"][0]) == (line, "## Audit")
+    assert section["lines"][-1] == ""
+    assert sum(text.startswith("#") for text in section["lines"]) == 1
+
+
 REFUSED = {
     "settings": "authdemo/settings.py",
     "the environment": ".env",
     "an example of it": ".env.example",
     "manage.py": "manage.py",
-    "tests": "tests/conftest.py",
     "keys": "var/secret_key",
     "up and down again": "accounts/../authdemo/settings.py",
+    "up from the tests": "tests/../authdemo/settings.py",
+    "up from the docs": "docs/../.env.example",
+    "a picture": "docs/images/home-dark.png",
     "up, out of a package": "lab/../manage.py",
     "up and back into the same": "lab/../../{root}/authdemo/settings.py",
     "to the root": "accounts/../../../../../../../../etc/passwd",

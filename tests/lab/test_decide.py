@@ -14,7 +14,7 @@ from lab.decide.page import listed, of_tables
 from lab.decide.questions import ALWAYS, QUESTIONS, rests_on_redis
 from lab.decide.recommend import Recommendation, reasons, recommend
 from lab.decide.tables import COMPARISONS
-from lab.proofs import Attacked, Counted, Differs, Measured, Proof, Written, attacks
+from lab.proofs import Attacked, Counted, Differs, Measured, Proof, Stated, Written, attacks
 from lab.strategies import STRATEGIES
 from tests.outages import REDIS_AWAY, needs_redis_server, private_redis
 
@@ -203,6 +203,38 @@ def test_without_the_lab_there_are_no_pages(client: Client) -> None:
 )
 def test_the_page_answers_by_its_address(client: Client, query: str, said: str) -> None:
     assert said in page(client, query)
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("lab")
+def test_every_proof_opens_in_the_running_site_where_it_stands(client: Client) -> None:
+    """`named`: what the line has to say that the link marks."""
+    named = {
+        Differs: lambda proof: proof.key,
+        Measured: lambda proof: f"&quot;measure&quot;: &quot;{proof.measure}&quot;",
+        Stated: lambda proof: proof.key,
+        proofs.Tested: lambda proof: proof.test.partition("::")[2],
+        Written: lambda proof: "#",
+    }
+    pages: dict[str, str] = {}
+    for proof in PROOFS:
+        path, _, anchor = proof.url.partition("#")
+        assert path, f"{proof} opens nowhere"
+        if path not in pages:
+            answer = client.get(path, headers={"accept": "text/html"})
+            assert answer.status_code == 200, proof
+            pages[path] = answer.content.decode()
+        assert not anchor or f'id="{anchor}"' in pages[path], proof
+        if type(proof) in named:
+            marked = re.findall(r'aria-current="true">(.*?)</li>', pages[path])
+            assert any(named[type(proof)](proof) in line for line in marked), proof
+        if isinstance(proof, Measured):
+            assert f"&quot;{proof.subject}&quot;" in pages[path], proof
+
+
+def test_without_the_lab_a_proof_opens_nowhere_and_says_where_it_stands() -> None:
+    assert {proof.url for proof in PROOFS} == {""}
+    assert all(proof.how for proof in PROOFS)
 
 
 @pytest.mark.usefixtures("lab")

@@ -11,7 +11,9 @@ from pytest_django import Settings
 
 from accounts.contract.registry import flows
 from accounts.models import User
-from tests.accounts.racing import browser, log_in, post
+from jwt_api import denylist
+from lab.strategies import STRATEGIES
+from tests.accounts.racing import browser, copy_of, end_grace, log_in, post
 
 FLOWS = [flow.key for flow in flows()]
 SECRET_COOKIES = {
@@ -25,6 +27,13 @@ def enter(flow: str, username: str = "ada") -> tuple[Client, dict[str, str]]:
     """A browser that is logged in, and the header that it sends."""
     client = browser()
     token = log_in(client, flow, username)["credential"]["token"]
+    return client, {"authorization": f"Bearer {token}"} if token else {}
+
+
+def enter_strategy(key: str, username: str = "ada") -> tuple[Client, dict[str, str]]:
+    client = browser()
+    body = {"username": username, "password": f"{username}-demo-password"}
+    token = post(client, f"/lab/strategies/{key}/login/", body).json()["credential"]["token"]
     return client, {"authorization": f"Bearer {token}"} if token else {}
 
 
@@ -73,6 +82,85 @@ def test_no_secret_is_shown(lab: None, ada: User, flow: str) -> None:
     assert "eyJhbGci" not in shown
     assert ada.password not in shown
     assert "_auth_user_hash" not in shown
+
+
+@pytest.mark.parametrize("key", ["jwt-lookup", "jwt-push"])
+def test_what_is_denied_is_shown_for_as_long_as_it_is_where_the_check_reads_it(
+    lab: None, ada: User, key: str
+) -> None:
+    phone, headers = enter_strategy(key)
+    ended = phone.get(f"/lab/strategies/{key}/whoami/", headers=headers).json()["device"]
+    assert post(phone, f"/lab/strategies/{key}/logout/").status_code == 204
+    client, headers = enter_strategy(key)
+    entries = {each["name"]: each for each in remembered(key, client, headers).json()["entries"]}
+    denied = entries[f"denied:{{{ada.pk}}}:{ended}"]
+    assert (denied["where"], denied["value"]) == ("Redis", "1")
+    assert 0 < denied["expires_in"] <= denylist.longest_life()
+    assert entries["denied:since"]["expires_in"] is None
+    unasked = remembered("jwt-expiry", client, headers).content.decode()
+    assert "denied:" not in unasked
+
+
+LOOKING_BACK = [row.key for row in STRATEGIES if row.looking_back]
+
+
+def reused(key: str) -> tuple[Client, dict[str, str], str]:
+    """A login that was ended because a thief's copy of its refresh token came too late."""
+    client, headers = enter_strategy(key)
+    thief = copy_of(client)
+    device = client.get(f"/lab/strategies/{key}/whoami/", headers=headers).json()["device"]
+    assert post(client, f"/lab/strategies/{key}/refresh/").status_code == 200
+    end_grace()
+    refused = post(thief, f"/lab/strategies/{key}/refresh/")
+    assert refused.json()["code"] == "credential_reused"
+    return client, headers, device
+
+
+@pytest.mark.parametrize("key", LOOKING_BACK)
+def test_after_a_reuse_its_holder_goes_on_seeing_that_login_and_no_other(
+    lab: None, ada: User, key: str
+) -> None:
+    other, other_headers = enter_strategy(key)
+    elsewhere = other.get(f"/lab/strategies/{key}/whoami/", headers=other_headers).json()["device"]
+    client, headers, device = reused(key)
+    answer = client.get(f"/lab/remembered/{key}/ended/", headers=headers)
+    assert "no-store" in answer["Cache-Control"]
+    (family,) = answer.json()["families"]
+    assert (family["device"], family["live"], family["reused"]) == (device, False, True)
+    assert family["state"] == "ended: a refresh token was used twice"
+    assert answer.json()["entries"]
+    assert elsewhere not in answer.content.decode()
+    everything = remembered(key, other, other_headers).json()["families"]
+    assert {each["device"]: each["reused"] for each in everything} == {
+        device: True,
+        elsewhere: False,
+    }
+
+
+def test_a_login_that_ended_otherwise_was_not_reused(lab: None, ada: User) -> None:
+    client, headers = enter_strategy("jwt-push")
+    assert post(client, "/lab/strategies/jwt-push/logout/").status_code == 204
+    answer = client.get("/lab/remembered/jwt-push/ended/", headers=headers)
+    (family,) = answer.json()["families"]
+    assert (family["live"], family["reused"]) == (False, False)
+
+
+def test_who_never_held_a_login_looks_back_at_nothing(lab: None, ada: User, mallory: User) -> None:
+    _, _, device = reused("jwt-push")
+    assert browser().get("/lab/remembered/jwt-push/ended/").status_code == 401
+    forged = {"authorization": f"Bearer {'e30.' * 2}e30"}
+    answer = browser().get("/lab/remembered/jwt-push/ended/", headers=forged)
+    assert answer.status_code == 401
+    client, headers = enter_strategy("jwt-push", "mallory")
+    shown = client.get("/lab/remembered/jwt-push/ended/", headers=headers).content.decode()
+    assert device not in shown
+
+
+def test_a_strategy_that_keeps_nothing_of_an_ended_login_has_no_past(lab: None, db: None) -> None:
+    assert LOOKING_BACK == ["jwt-expiry", "jwt-lookup", "jwt-push", "jwt-cookie"]
+    for row in STRATEGIES:
+        status = browser().get(f"/lab/remembered/{row.key}/ended/").status_code
+        assert status == (401 if row.looking_back else 404)
 
 
 @pytest.mark.parametrize("flow", FLOWS)

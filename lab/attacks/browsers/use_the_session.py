@@ -5,8 +5,7 @@ from __future__ import annotations
 from lab.attacks.attack import SESSIONS, TOKENS, Outcome, verdicts
 from lab.attacks.browsers.on_a_page import BrowserAttack
 from lab.attacks.browsers.stealing import carry_out
-from lab.attacks.browsers.visit import Visit, setting
-from lab.staging.processes import StageError
+from lab.attacks.browsers.visit import Visit
 
 GRAFFITI = "mallory was here"
 # What any script of the page may do: read the profile, get a CSRF token, and change the name.
@@ -29,37 +28,15 @@ class UseTheSession(BrowserAttack):
     precondition = "An XSS, and no Content-Security-Policy: the browser was told to ignore ours."
     expected = verdicts(succeeds=(*SESSIONS, *TOKENS))
     without_csp = True
-    seconds = 60.0
-    """How long mallory waits for word from her script."""
 
     def attack(self, visit: Visit) -> Outcome:
         visit.inject(carry_out(USE, visit))
         visit.log_in()
-        if visit.page.locator("main > script").count() != 1:
-            raise StageError("nothing was injected")
-        visit.mallorys.wait_for(visit.collector, self.seconds)
+        visit.mallorys.wait_for(visit.collector)
         name = visit.asks("What does ada's profile say now?", "me")["body"]["display_name"]
         if name == GRAFFITI:
             return visit.scene.succeeds(
                 "A script of the page is the page. HttpOnly, SameSite, CSRF tokens and short lives "
                 "keep the credential in the browser, and none of them asks whose script it is."
             )
-        return visit.scene.stopped(
-            "The browser ran no script but the site's own files: what was injected is text.",
-            held=setting("CONTENT_SECURITY_POLICY"),
-        )
-
-
-class InjectUnderCsp(UseTheSession):
-    """The same injection, with the policy that the site really sends."""
-
-    key = "inject-under-csp"
-    title = "The same XSS, under the Content-Security-Policy"
-    story = (
-        "The same injection into the same page, and the browser obeys the policy that comes with "
-        "it: scripts are files of this site, and nothing else is one."
-    )
-    precondition = "A template that does not escape. The policy is the one that the site sends."
-    expected = verdicts()
-    without_csp = False
-    seconds = 2.0
+        return visit.scene.stopped("The script of the page could not act as ada.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 
-from lab.attacks.attack import REFRESHED, Attack, Group, Outcome, verdicts
+from lab.attacks.attack import TOKENS, Attack, Group, Outcome, verdicts
 from lab.attacks.scene import Scene
 from lab.attacks.stolen.stealing import good
 
@@ -21,7 +21,7 @@ class PlantASessionId(Attack):
         "one, then that of a login of her own. Ada logs in. Mallory uses the id that she knows."
     )
     precondition = "A moment at the victim's browser, or a sibling subdomain, before the login."
-    expected = verdicts(does_not_apply=("jwt-naive", *REFRESHED))
+    expected = verdicts(does_not_apply=TOKENS)
 
     def run(self, scene: Scene) -> Outcome:
         ada = scene.person("ada")

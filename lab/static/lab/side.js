@@ -28,6 +28,30 @@ class StrategyColumn extends Column {
     return [...super.remembered(body), ...(families.length ? [el("h4", {}, "Token families"), ...families] : [])];
   }
 
+  /** After the server has ended the login: what it holds of that one goes on being shown. */
+  async showRemembered() {
+    if (this.flow.loggedIn) await super.showRemembered(); // which may be told that it was ended
+    const { ended } = this.flow;
+    this.flow.ended = null;
+    if (this.flow.loggedIn) this.past = null;
+    else if (ended) this.past = (await this.lookBack(ended)) ?? this.past;
+    if (this.flow.loggedIn) return;
+    if (!this.past) return super.showRemembered();
+    this.part("server").replaceChildren(hint("This login was ended. What is held of it, asked with its last token:"), ...this.past);
+  }
+
+  async lookBack({ token }) {
+    const { endedLogin } = this.root.dataset;
+    if (!endedLogin) return null;
+    const headers = { Accept: "application/json", ...(token && { Authorization: `Bearer ${token}` }) };
+    try {
+      const response = await fetch(endedLogin, { headers, cache: "no-store" });
+      return response.ok ? this.remembered(await response.json()) : null;
+    } catch {
+      return null; // no answer is no news
+    }
+  }
+
   /** Two columns of one cookie are one login that is checked in two ways. */
   showSharing(columns) {
     const { cookie } = this.root.dataset;
@@ -39,7 +63,7 @@ class StrategyColumn extends Column {
 }
 
 /** One login as its secrets, the newest on top. */
-function familyTree({ device, live, state, generations }, open) {
+function familyTree({ device, live, reused, state, generations }, open) {
   const rows = generations.map(({ number, state: word, issued }) =>
     el(
       "li",
@@ -52,8 +76,11 @@ function familyTree({ device, live, state, generations }, open) {
   const older = generations.at(-1)?.number - 1;
   if (older > 0) rows.push(el("li", { className: "hint" }, `and ${older} before, all used`));
   const tree = el("ol", { className: "generations", reversed: true }, ...rows);
-  const summary = el("summary", {}, `${device}: `, el("span", { className: live ? "status good" : "status bad" }, state));
-  return el("details", { className: "family", open }, summary, tree);
+  const summary = el("summary", {}, `${device}: `, el("span", { className: live ? "status good" : "status bad" }, reused ? `⚠ ${state}` : state));
+  const alarm = reused
+    ? el("p", { className: "alarm" }, "Reuse: a token of this family came again after it had been exchanged. Somebody holds a copy. Which one came twice, no row says.")
+    : null;
+  return el("details", { className: "family", open, data: { reused } }, summary, alarm, tree);
 }
 
 // --- which columns there are -------------------------------------------------------------------

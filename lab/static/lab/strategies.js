@@ -116,6 +116,23 @@ function clientOf({ client: key, flow, cookie, livesAfter, livesOn }) {
   const Kept = keepsOtherwise?.(Flow) ?? Flow;
 
   class Strategy extends Kept {
+    /** The server has ended the login: what became of it, its last token may ask. */
+    noteEnd({ code }, token) {
+      if (["credential_reused", "credential_revoked"].includes(code)) this.ended = { token };
+    }
+
+    async refreshNow(stale) {
+      const { token } = this; // a refusal drops it
+      const answer = await super.refreshNow(stale);
+      this.noteEnd(answer, token);
+      return answer;
+    }
+
+    believe(answer) {
+      this.noteEnd(answer, this.token);
+      return super.believe(answer);
+    }
+
     /** The flow's own words are about its default strategy. */
     afterEnding(held) {
       if (livesOn !== undefined) {
