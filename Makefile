@@ -42,8 +42,8 @@ mirror: ## ten million random reads and changes of what is kept in memory, judge
 mirror-times: ## how long after its end a session is let in from memory: a few minutes
 	$(IN_ENVIRONMENT) -m pytest -q tests/mirror_times.py $(ARGS)
 
-login-times: ## how long failed logins take, by what is wrong with them: a few minutes
-	$(IN_ENVIRONMENT) -m pytest -q tests/login_times.py $(ARGS)
+login-times: ## how long failed logins take, by what is wrong with them: a few minutes, on an idle machine
+	$(IN_ENVIRONMENT) -m pytest -q --show-capture=no tests/login_times.py $(ARGS)
 
 benchmark: ## measure every strategy and its peers on this machine (under a minute: ARGS=--quick)
 	$(PYTHON) -m authdemo.bootstrap requirements.txt manage.py benchmark $(ARGS)
