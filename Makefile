@@ -51,7 +51,7 @@ benchmark: ## measure every strategy and its peers on this machine (under a minu
 pictures: ## take the pictures of README and docs anew, with Chromium: a minute
 	$(IN_ENVIRONMENT) -m pytest -q tests/pictures.py $(ARGS)
 
-defences: ## take each defence out, and see a test go red: about ten minutes
+defences: ## take each defence out, see a test go red, and green again: about an hour
 	$(IN_ENVIRONMENT) -m tests.defences
 
 load: ## refreshes timed while a million overdue rows are purged: half an hour

@@ -1121,7 +1121,7 @@ DEFENCES = (
         "authdemo/settings.py",
         "-c lock_timeout={_DATABASE_TIMEOUT_MS}",
         "-c lock_timeout=0",
-        "--postgres --timeout=20 tests/contract/test_outage_times.py -k locked",
+        "--postgres --timeout=60 tests/contract/test_outage_times.py -k locked",
     ),
     Defence(
         "Redis is not waited for without end",
