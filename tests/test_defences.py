@@ -1,10 +1,12 @@
 """Is every defence of `tests.defences` still there, and can it still be taken out?"""
 
 import ast
+from pathlib import Path
 
 import pytest
 
-from tests.defences import DEFENCES, ROOT, Defence
+from tests import defences
+from tests.defences import BROKEN, DEFENCES, NOT_NOTICED, RED, ROOT, Defence, what_comes_of
 
 pytestmark = pytest.mark.once
 
@@ -21,3 +23,41 @@ def test_its_tests_are_there(defence: Defence) -> None:
     paths = [word for word in defence.tests.split() if word.startswith("tests/")]
     assert paths
     assert all((ROOT / path).exists() for path in paths)
+
+
+PROJECT = {
+    "guard.py": "def is_let_in(name):\n    return name == 'ada'\n",
+    "tests/test_guard.py": """
+import pytest
+from guard import is_let_in
+def test_ada(): assert is_let_in("ada")
+def test_mallory(): assert not is_let_in("mallory")
+def test_of_another_matter(): assert False
+@pytest.fixture
+def missing(): raise LookupError("a part of the machine")
+def test_that_cannot_run(missing): assert not is_let_in("mallory")
+""",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.thorough
+@pytest.mark.parametrize(
+    ("tests", "outcome"),
+    [
+        ("tests/test_guard.py -k mallory", RED),
+        ("tests/test_guard.py -k ada", NOT_NOTICED),
+        ("tests/test_guard.py -k another", BROKEN),
+        ("tests/test_guard.py -k cannot_run", BROKEN),
+        ("tests/test_guard.py -k nobody", BROKEN),
+    ],
+)
+def test_red_is_what_only_the_missing_line_makes_red(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tests: str, outcome: str
+) -> None:
+    for name, text in PROJECT.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(defences, "ROOT", tmp_path)
+    gone = Defence("only ada is let in", "guard.py", "name == 'ada'", "True", tests)
+    assert what_comes_of(gone) == outcome

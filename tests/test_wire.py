@@ -24,6 +24,7 @@ pytestmark = [
 ROOT = Path(__file__).resolve().parent.parent
 SERVE = "import sys; from authdemo import web_server as w; "
 SERVE += "sys.exit(w.serve(w.listen('127.0.0.1', int(sys.argv[1])), workers=1))"
+PROMISED_SECONDS = 1
 PATIENCE = 10  # seconds until a server that does not answer counts as hanging
 
 Answer = tuple[int, dict[str, str], bytes]
@@ -147,6 +148,18 @@ def test_what_is_no_http_is_refused_by_the_server(port: int, text: bytes) -> Non
     assert status in {0, 501} or 400 <= status < 500, body[:300]
     assert b"Traceback" not in body
     assert say(port, request("GET", "/healthz"))[0] == 200
+
+
+@pytest.mark.alone
+@pytest.mark.thorough
+def test_a_type_of_a_megabyte_holds_nobody_up(port: int) -> None:
+    """Surprise: Django reads the type first of all, and would take seconds for its parameters.
+
+    No code of ours could be asked before. The server refuses it, and reads no more of it.
+    """
+    began = time.perf_counter()
+    assert say(port, REFUSED["a megabyte of type"])[0] in {0, 400, 431}
+    assert time.perf_counter() - began < PROMISED_SECONDS
 
 
 UNREADABLE: dict[str, tuple[bytes, set[int]]] = {

@@ -103,7 +103,7 @@ def test_the_admin_has_no_door_of_its_own(client: Client, victim: User, hashed: 
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(3600)
 @pytest.mark.usefixtures("patience")
 def test_guesses_at_once_at_every_door_reach_the_hasher_no_more_often_than_the_limit(
     victim: User, hashed: list[str], settings: Settings
@@ -116,7 +116,7 @@ def test_guesses_at_once_at_every_door_reach_the_hasher_no_more_often_than_the_l
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(3600)
 @pytest.mark.usefixtures("patience")
 @pytest.mark.parametrize(
     ("proxies", "sent", "reach_the_hasher"),
@@ -149,7 +149,7 @@ def test_guesses_at_once_at_many_accounts_from_one_network(
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(3600)
 @pytest.mark.usefixtures("patience")
 def test_guesses_at_once_with_copies_of_one_known_device(
     victim: User, hashed: list[str], settings: Settings

@@ -1,5 +1,6 @@
 """How does a test wait for a month? It moves the process's clock, and what other clocks measure."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -33,3 +34,13 @@ class Clock:
             left = self.redis.pttl(key)
             if left >= 0:
                 self.redis.pexpire(key, left - int(seconds * 1000))
+
+
+def best_of_three(seconds: Callable[[], float], *, promised: float) -> float:
+    """The machine may be busy once; what takes longer than was promised each time is slow."""
+    least = seconds()
+    for _ in range(2):
+        if least < promised:
+            break
+        least = min(least, seconds())
+    return least

@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from accounts.client import FlowClient
 from lab.differences import difference
-from tests.accounts.racing import FULL
+from tests.accounts.racing import trials
 from tests.contract.answers import (
     assert_credential,
     assert_logged_in,
@@ -97,6 +97,7 @@ def now() -> float:
 
 
 @pytest.mark.thorough
+@pytest.mark.timeout(14_400 if trials(0) else 120)  # 90 days have 129 600 minutes
 @pytest.mark.needs("refresh")
 def test_no_refresh_passes_the_absolute_end(
     enter: Enter, guest: FlowClient, flow: str, ada: Person, clock: Clock, settings: Settings
@@ -109,7 +110,8 @@ def test_no_refresh_passes_the_absolute_end(
     client = enter(ada)
     end = now() + settings.ABSOLUTE_SECONDS
     cookie = str(difference("cookie_name", flow))
-    step = MINUTE if FULL else min(0.9 * seconds_left(client), settings.ABSOLUTE_SECONDS / 30)
+    step = settings.ABSOLUTE_SECONDS / trials(30, full=settings.ABSOLUTE_SECONDS // MINUTE)
+    step = min(0.9 * seconds_left(client), step)
     refreshes = 0
     while end - now() > step + MINUTE:
         clock.advance(step)

@@ -8,70 +8,89 @@ import json
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import httpx
 import pytest
+from django.urls import URLPattern, URLResolver, get_resolver, resolve
 
 from accounts.client import FlowClient
+from accounts.contract.registry import flows
+from tests.contract.addresses import (
+    ACT_WITHOUT_A_BODY,
+    INTROSPECTION,
+    LEFT_OUT,
+    addresses,
+)
 from tests.contract.answers import assert_logged_in, secret_of
-from tests.contract.calls import CALLS
-from tests.contract.people import Enter, Person
+from tests.contract.clock import best_of_three
+from tests.contract.people import Enter, Person, Visit
 
 pytestmark = pytest.mark.once
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "PROPFIND", "NONSENSE")
-BESIDE = {
-    "/api/csrf/": {"GET"},
-    "/api/docs/": {"GET"},
-    "/.well-known/jwks.json": {"GET"},
-    "/healthz": {"GET"},
-    "/readyz": {"GET"},
-    "/metrics": {"GET"},
-    "/lab/remembered/{flow}/": {"GET"},
-    "/": {"GET"},
-    "/{flow}/login/": {"GET", "POST"},
-    "/{flow}/profile/": {"GET", "POST"},
-    "/{flow}/devices/": {"GET", "POST"},
-    "/{flow}/logout/": {"GET", "POST"},
-    "/admin/login/": {"GET", "POST"},
-    "/admin/": {"GET"},
-    "/api/nothing/": set(),
-}
-DOORS: dict[str, set[str]] = {**BESIDE}
-for call in CALLS:
-    DOORS.setdefault("/api/{flow}/" + call.path, set()).add(call.method)
-
-
-def doors(client: FlowClient, device: str = "AAAAAAAAAAA") -> Iterator[tuple[str, set[str]]]:
-    for path, methods in DOORS.items():
-        yield path.format(flow=client.flow, device=device), methods
+PROMISED_SECONDS = 1
 
 
 def assert_calm(response: httpx.Response) -> None:
-    """Never a 5xx; a refusal of the API in its form; no cookie lost, no other site let in."""
+    """Never a 5xx; a refusal of the API in its form; no cookie lost, no other site let in; soon."""
     path = response.request.url.path
     said = f"{response.request.method} {path}: {response.status_code} {response.text[:200]}"
     assert response.status_code < 500, said
     if response.status_code >= 400 and path.startswith("/api/"):
         assert response.headers["content-type"] == "application/json", said
-        assert {"detail", "code"} <= response.json().keys() <= {"detail", "code", "errors"}, said
+        found, forms = response.json().keys(), [{"detail", "code"}, {"detail", "code", "errors"}]
+        assert found in forms or (path == INTROSPECTION and found == {"error"}), said
         assert "no-store" in response.headers["cache-control"], said
     assert not [name for name in response.headers if name.startswith("access-control-")], said
     assert "Traceback" not in response.text, said
     for cookie in response.headers.get_list("set-cookie"):
         assert "Max-Age=0" not in cookie or cookie.strip().startswith("messages="), said
+    # The bound is what is promised. A deployment's processor is not seen from here.
+    assert response.extensions.get("processor_seconds", 0) < PROMISED_SECONDS, said
 
 
-@pytest.fixture
-def lab(settings) -> Iterator[None]:
-    """The lab's doors as well."""
-    from tests.conftest import read_urls_anew
+@pytest.fixture(autouse=True)
+def open_lab(request: pytest.FixtureRequest) -> None:
+    """The lab's addresses as well. No deployment has its lab on."""
+    if not request.config.getoption("base_url"):
+        request.getfixturevalue("lab")
 
-    settings.LAB = True
-    read_urls_anew()
-    yield
-    settings.LAB = False
-    read_urls_anew()
+
+# --- addresses ------------------------------------------------------------------------------
+
+
+def routes(
+    patterns: list[URLPattern | URLResolver], start: str = ""
+) -> Iterator[tuple[str, Callable[..., Any]]]:
+    for pattern in patterns:
+        route = start + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from routes(pattern.url_patterns, route)
+        else:
+            yield route, pattern.callback
+
+
+def answered(view: Any) -> set[str]:
+    """Which methods it has code for. Of Django's generic views, `put` is another name of `post`."""
+    kind = getattr(view, "cls", None) or getattr(view, "view_class", None)
+    names = view.view_initkwargs.get("http_method_names", kind.http_method_names) if kind else []
+    return {name.upper() for name in names if hasattr(kind, name)} - {"HEAD", "OPTIONS", "PUT"}
+
+
+@pytest.mark.inside("reads the site's URLs")
+def test_every_address_of_the_site_is_tried(visit: Visit) -> None:
+    tried: dict[str, set[str]] = {}
+    for client in map(visit, (flow.key for flow in flows())):
+        for path, methods in addresses(client):
+            if path != "/api/nothing/":
+                tried.setdefault(resolve(path).route, set()).update(methods)
+    known = dict(routes(get_resolver().url_patterns))
+    missing = known.keys() - tried.keys()
+    assert {route for route in missing if not route.startswith(tuple(LEFT_OUT))} == set()
+    assert all(any(route.startswith(start) for route in missing) for start in LEFT_OUT), "stale"
+    for route, methods in tried.items():
+        assert answered(known[route]) <= methods, route
 
 
 # --- methods --------------------------------------------------------------------------------
@@ -84,7 +103,7 @@ def test_what_a_call_is_not_for_is_a_405(  # R79, A52
 ) -> None:
     """Before anything is asked: with no credential and no CSRF token, and it changes nothing."""
     client = {True: enter(ada), False: guest}[logged_in]
-    for path, methods in doors(client):
+    for path, methods in addresses(client, but=(INTROSPECTION,)):
         allowed = {*methods, *({"HEAD"} if "GET" in methods else ()), "OPTIONS"}
         if method in allowed or not path.startswith(f"/api/{client.flow}/"):
             continue
@@ -121,7 +140,7 @@ def test_no_method_moves_anything_beside_the_contract(
     enter: Enter, ada: Person, method: str
 ) -> None:
     client = enter(ada)
-    for path, methods in doors(client):
+    for path, methods in addresses(client):
         if method not in methods:
             response = client.http.request(method, path)
             assert_calm(response)
@@ -150,6 +169,7 @@ HEADERS: dict[str, dict[str, str]] = {
     "a type that is none": {"Content-Type": "json"},
     "a type of separators": {"Content-Type": ";;;=;/"},
     "a charset that is none": {"Content-Type": "application/json; charset=\x7f"},
+    "a type of 8 kB": {"Content-Type": "a/b;" + "a=b;" * 2000},
     "a boundary too long": {"Content-Type": "multipart/form-data; boundary=" + "x" * 5000},
     "Accept of garbage": {"Accept": "/;q=x, */, ,a/b/c"},
     "an address that is none": {"X-Forwarded-For": "' OR 1=1 --, ::ffff:1, 999.1.1.1"},
@@ -176,7 +196,8 @@ HEADERS: dict[str, dict[str, str]] = {
 }
 QUICK = {name: row for name, row in HEADERS.items() if not name.startswith("a megabyte")}
 # Not among them is Content-Type, which Django reads before any code of ours could look at its
-# length: a megabyte of parameters takes it seconds. There the server's own limit stands.
+# length: a megabyte of parameters takes it seconds. There the server's own limit stands
+# (`test_wire.py`), and above is a type of all that it lets through.
 SIZED = {name: row for name, row in HEADERS.items() if name.startswith("a megabyte")}
 
 
@@ -192,10 +213,10 @@ def latin1(headers: dict[str, str]) -> httpx.Headers:
 @pytest.mark.inside("clients and servers on the way refuse such headers")
 @pytest.mark.parametrize("headers", QUICK.values(), ids=QUICK)
 def test_a_header_of_nonsense_is_answered_calmly(
-    enter: Enter, ada: Person, lab: None, headers: dict[str, str]
+    enter: Enter, ada: Person, headers: dict[str, str]
 ) -> None:
     client = enter(ada)
-    for path, methods in doors(client):
+    for path, methods in addresses(client):
         for method in sorted(methods or {"GET"}):
             assert_calm(client.http.request(method, path, headers=latin1(headers)))
     assert client.refresh()
@@ -206,7 +227,7 @@ def test_a_header_of_nonsense_is_answered_calmly(
 @pytest.mark.inside("servers have a limit of their own; see test_wire.py")
 @pytest.mark.parametrize("headers", SIZED.values(), ids=SIZED)
 def test_a_header_of_a_megabyte_holds_nobody_up(
-    enter: Enter, ada: Person, lab: None, headers: dict[str, str]
+    enter: Enter, ada: Person, headers: dict[str, str]
 ) -> None:
     client = enter(ada)
     flow = client.flow
@@ -218,18 +239,8 @@ def test_a_header_of_a_megabyte_holds_nobody_up(
             assert_calm(client.http.get(path, headers=latin1(headers)))
             return time.perf_counter() - start
 
-        assert best_of_three(seconds) < 1, path
+        assert best_of_three(seconds, promised=PROMISED_SECONDS) < PROMISED_SECONDS, path
     assert client.refresh()
-
-
-def best_of_three(seconds: Callable[[], float]) -> float:
-    """The machine may be busy once; what is slow each time is slow."""
-    least = seconds()
-    for _ in range(2):
-        if least < 1:
-            break
-        least = min(least, seconds())
-    return least
 
 
 @pytest.mark.inside("a server on the way would look for another site")
@@ -240,7 +251,7 @@ def best_of_three(seconds: Callable[[], float]) -> float:
 def test_a_host_that_is_not_ours_is_refused(enter: Enter, ada: Person, host: str) -> None:
     """Threat: links in e-mails and redirects are made of it."""
     client = enter(ada)
-    for path, methods in doors(client):
+    for path, methods in addresses(client):
         response = client.http.request(min(methods or {"GET"}), path, headers={"Host": host})
         assert_calm(response)
         assert "mallory" not in response.headers.get("location", "")
@@ -255,7 +266,7 @@ def test_basic_opens_no_door(  # R73, A55
 ) -> None:
     pair = b64encode(f"{ada.username}:{ada.password}".encode()).decode()
     headers = {"Authorization": f"Basic {pair}"}
-    for path, methods in doors(guest):
+    for path, methods in addresses(guest, but=(INTROSPECTION,)):
         for method in sorted(methods or {"GET"}):
             plain = guest.http.request(method, path)
             basic = guest.http.request(method, path, headers=headers)
@@ -279,13 +290,13 @@ def test_no_other_site_may_read_an_answer(  # R83
         "Access-Control-Request-Method": "POST",
         "Access-Control-Request-Headers": "authorization, content-type, x-csrftoken",
     }
-    for path, methods in doors(client):
+    for path, methods in addresses(client):
         for method in ("OPTIONS", *sorted(methods)):
             assert_calm(client.http.request(method, path, headers=headers))
     assert client.refresh()
 
 
-# --- addresses ------------------------------------------------------------------------------
+# --- paths and queries ----------------------------------------------------------------------
 
 SEGMENTS = {
     "not UTF-8": "%ff%fe",
@@ -338,7 +349,7 @@ def test_an_address_of_nonsense_is_not_found(enter: Enter, ada: Person, segment:
 @pytest.mark.parametrize("segment", SEGMENTS.values(), ids=SEGMENTS)
 def test_a_query_of_nonsense_is_answered_calmly(enter: Enter, ada: Person, segment: str) -> None:
     client = enter(ada)
-    for path, methods in doors(client):
+    for path, methods in addresses(client):
         if "GET" in methods:
             for name in ("format", "next"):
                 query = f"{name}={segment}&{name}&%ff={segment}&a[]={segment}"
@@ -350,7 +361,7 @@ def test_a_query_of_nonsense_is_answered_calmly(enter: Enter, ada: Person, segme
 def test_a_thousand_fields_in_the_query_hold_nobody_up(enter: Enter, ada: Person) -> None:
     client = enter(ada)
     query = "&".join(f"{i}=1" for i in range(5000))
-    for path, methods in doors(client):
+    for path, methods in addresses(client):
         if "GET" in methods:
             assert_calm(client.http.get(f"{path}?{query}"))
     assert client.refresh()
@@ -393,7 +404,7 @@ def test_a_body_of_nonsense_reaches_no_call(
     """Also where a call reads none: `logout` and `refresh` by a form would be a CSRF less."""
     client = enter(ada)
     me, device, secret = client.me(), client.whoami()["device"], secret_of(client)
-    for path, methods in doors(client, device):
+    for path, methods in addresses(client, device, but=(INTROSPECTION,)):
         for method in sorted(methods - {"GET"}):
             if not path.startswith(f"/api/{client.flow}/"):
                 continue
@@ -414,9 +425,8 @@ def test_a_page_takes_no_body_of_nonsense(
 ) -> None:
     client = enter(ada)
     me = client.me()
-    for path, methods in doors(client):
-        # To POST to the logout page is all that it takes to log out, whatever the body says.
-        if "POST" in methods and not path.startswith("/api/") and "logout" not in path:
+    for path, methods in addresses(client, but=ACT_WITHOUT_A_BODY):
+        if "POST" in methods and not path.startswith(f"/api/{client.flow}/"):
             for token in ({}, {"X-CSRFToken": client.fetch_csrf_token()}):
                 headers = {"Content-Type": content_type, "Connection": "close", **token}
                 assert_calm(client.http.post(path, content=body, headers=headers))

@@ -32,7 +32,7 @@ from jwt_api.models import TokenFamily
 from jwt_api.tokens import RefreshToken
 from tests.accounts.racing import at_once, browser, elsewhere, log_in, post, trials
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(3600)]
 
 PARALLEL = 32
 

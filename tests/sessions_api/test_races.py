@@ -26,7 +26,7 @@ from sessions_api.engine import SessionStore
 from sessions_api.records import Record, digest_of, index_name, session_key_name, snapshot_name
 from tests.accounts.racing import at_once, browser, log_in, post, trials
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(3600)]
 
 Start = Callable[..., SessionStore]
 
