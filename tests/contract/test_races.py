@@ -61,7 +61,7 @@ pytestmark = [
 ENGINE = settings.DATABASES["default"]["ENGINE"].rpartition(".")[2]
 PATIENCE: dict[str, dict[str, Any]] = {
     "sqlite3": {"timeout": 60},
-    "postgresql": {"options": "-c lock_timeout=60s"},
+    "postgresql": {"options": "-c lock_timeout=60s", "connect_timeout": 60},
 }
 EACH = 20 if FULL else 3
 """How many logins and how many refreshes race an ending."""
