@@ -22,7 +22,6 @@ from django.db import connection
 from pytest_django import Settings
 
 from accounts.client import FlowClient
-from accounts.contract.registry import flows
 from accounts.models import AuthEvent, User
 from lab.differences import difference
 from tests.accounts.racing import FULL
@@ -440,30 +439,52 @@ if connection.vendor == "postgresql":
                 assert_waits(response, asking)
                 assert asking.ask().status_code == call.success
 
-    def test_a_server_that_stands_still_refuses_nobody_and_answers_nobody(
-        visit: Visit, postgres: PrivatePostgres
-    ) -> None:
-        """A known limit: libpq waits on a connection that its kernel holds open, without end.
+    WHEN = ("within the request", "before the request")
+    STANDS_STILL = [
+        pytest.param(
+            *(call, when),
+            marks=[] if (call.name, when) == ("me", WHEN[0]) else [pytest.mark.thorough],
+            id=f"{call.name}-{when}",
+        )
+        for call in CALLS
+        if call.name in ("login", "refresh", "me", "logout")
+        for when in WHEN
+    ]
 
-        Whoever has to make a connection first waits no longer than the setting says.
-        """
-        with postgres.used():
-            client = visitor(visit, flows()[0].key, CALLS[0]).client
-            connection.close()
+    @pytest.mark.parametrize(("call", "when"), STANDS_STILL)
+    def test_a_server_that_stands_still_is_waited_for_no_longer_than_promised(
+        visit: Visit, flow: str, postgres: PrivatePostgres, call: Call, when: str
+    ) -> None:
+        """Its kernel holds the connection open, and answers every keepalive."""
+        stalled: list[tuple[float, Callable[[], None]]] = []
+
+        def stall() -> None:
             go_on = postgres.stall()
-            began = time.monotonic()
-            refused = client.send("GET", "me/")
-            took = time.monotonic() - began
-            go_on()
-            assert_refused(refused, 503, "store_unavailable")
+            stalled.append((time.monotonic(), go_on))
+
+        def stall_first(execute: Callable[..., Any], *arguments: Any) -> Any:
+            if not stalled:
+                stall()
+            return execute(*arguments)
+
+        with postgres.used():
+            asking = visitor(visit, flow, call)
+            if when == "before the request":
+                stall()
+            try:
+                with connection.execute_wrapper(stall_first):
+                    response = asking.ask()
+            finally:
+                for began, go_on in stalled:
+                    took = time.monotonic() - began
+                    go_on()
             assert took < PROMISED_SECONDS
-            assert client.send("GET", "me/").status_code == 200
-            going_on = threading.Timer(PROMISED_SECONDS, postgres.stall())
-            began = time.monotonic()
-            going_on.start()
-            assert client.send("GET", "me/").status_code == 200
-            assert time.monotonic() - began >= PROMISED_SECONDS, "bounded now? Then say so."
-            going_on.join()
+            if response.status_code == 503:
+                assert_waits(response, asking)
+                response = asking.ask()
+            else:
+                assert call.name in lives_on("lives_on_without_database", flow)
+            assert response.status_code == call.success
 
 
 # --- both -----------------------------------------------------------------------------------
