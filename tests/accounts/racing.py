@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any, TypeVar
 
+import pytest
 from django.conf import settings
 from django.db import connections
 from django.test import Client
@@ -14,6 +15,17 @@ from django_redis import get_redis_connection
 from tests.contract.clock import age_in_the_database
 
 Answer = TypeVar("Answer")
+
+# With ATOMIC_REQUESTS off, and in CI with it on: a test takes `atomic_requests` (tests/conftest.py)
+# as an argument, or uses it. Without this mark it runs with both everywhere.
+atomic_requests_in_ci = pytest.mark.parametrize(
+    "atomic_requests",
+    [
+        pytest.param(False, id="autocommit"),
+        pytest.param(True, id="ATOMIC_REQUESTS", marks=pytest.mark.thorough),
+    ],
+    indirect=True,
+)
 
 # RACE_TRIALS=100, as `make races` sets it: the full count.
 FULL = int(os.environ.get("RACE_TRIALS", "0"))

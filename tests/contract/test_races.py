@@ -40,7 +40,14 @@ from accounts.contract.registry import flows
 from accounts.contract.views import ContractView
 from accounts.models import AuthEvent, User
 from lab.differences import difference
-from tests.accounts.racing import FULL, at_once, elsewhere, end_grace, trials
+from tests.accounts.racing import (
+    FULL,
+    at_once,
+    atomic_requests_in_ci,
+    elsewhere,
+    end_grace,
+    trials,
+)
 from tests.contract.answers import (
     assert_logged_in,
     assert_refused,
@@ -821,6 +828,7 @@ def connect_with(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None
     connection.close()
 
 
+@atomic_requests_in_ci
 @pytest.mark.parametrize("options", STRICTER.values(), ids=STRICTER)
 @pytest.mark.parametrize("grace_seconds", [10, 0])
 def test_parallel_refreshes_where_the_database_is_stricter(
@@ -828,6 +836,7 @@ def test_parallel_refreshes_where_the_database_is_stricter(
     visit: Visit,
     flow: str,
     ada: Person,
+    atomic_requests: bool,
     settings: Settings,
     connect_with: Callable[..., None],
     options: dict[str, Any],
@@ -868,7 +877,10 @@ def test_options_reach_the_connection_of_every_thread(connect_with: Callable[...
     assert set(at_once([ask] * 4)) == {answer}
 
 
-def test_refreshes_wait_for_a_locked_database(enter: Enter, visit: Visit, ada: Person) -> None:
+@atomic_requests_in_ci
+def test_refreshes_wait_for_a_locked_database(
+    enter: Enter, visit: Visit, ada: Person, atomic_requests: bool
+) -> None:
     """ "database is locked" never surfaces where the lock is held for a moment."""
     held = tabs(enter(ada), visit, 4)
     holder = Holder()
@@ -884,11 +896,13 @@ def test_refreshes_wait_for_a_locked_database(enter: Enter, visit: Visit, ada: P
     assert reuses() == 0
 
 
+@atomic_requests_in_ci
 @pytest.mark.parametrize("grace_seconds", [10, 0])
 def test_refresh_that_gave_up_on_a_locked_database_burned_nothing(
     enter: Enter,
     visit: Visit,
     ada: Person,
+    atomic_requests: bool,
     settings: Settings,
     connect_with: Callable[..., None],
     grace_seconds: int,
