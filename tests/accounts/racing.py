@@ -13,6 +13,7 @@ from django.test import Client
 from django_redis import get_redis_connection
 
 from tests.contract.clock import age_in_the_database
+from tests.rows import mostly_in_ci
 
 Answer = TypeVar("Answer")
 
@@ -20,10 +21,7 @@ Answer = TypeVar("Answer")
 # as an argument, or uses it. Without this mark it runs with both everywhere.
 atomic_requests_in_ci = pytest.mark.parametrize(
     "atomic_requests",
-    [
-        pytest.param(False, id="autocommit"),
-        pytest.param(True, id="ATOMIC_REQUESTS", marks=pytest.mark.thorough),
-    ],
+    mostly_in_ci({"autocommit": False, "ATOMIC_REQUESTS": True}, "autocommit"),
     indirect=True,
 )
 

@@ -58,6 +58,7 @@ from tests.contract.answers import (
 )
 from tests.contract.people import NEW_PASSWORD, Enter, Person, Visit
 from tests.contract.transport import InProcessAtOnce, keep_connections
+from tests.rows import mostly_in_ci
 
 pytestmark = [
     pytest.mark.inside("makes its own requests at once, and changes settings"),
@@ -208,8 +209,7 @@ def test_parallel_refreshes_leave_one_live_successor(
     assert bad == []
 
 
-@pytest.mark.thorough
-@pytest.mark.parametrize("count", [2, 4, 8, 32])
+@pytest.mark.parametrize("count", mostly_in_ci([2, 4, 8, 32], 4))
 def test_without_grace_one_of_parallel_refreshes_wins(
     enter: Enter,
     visit: Visit,
@@ -289,8 +289,7 @@ def test_a_lost_answer_can_be_asked_for_again(
     assert reuses() == 0
 
 
-@pytest.mark.thorough
-@pytest.mark.parametrize("wait", ["a real second", "moved back"])
+@pytest.mark.parametrize("wait", mostly_in_ci(["a real second", "moved back"], "moved back"))
 def test_a_lost_answer_asked_for_after_the_grace_is_refused(
     enter: Enter,
     visit: Visit,
@@ -462,10 +461,7 @@ OTHER_WAYS = {
     "password set in the admin",
 }
 """Ways to the same end as another one's; raced less often."""
-EVERY_ENDING = [
-    pytest.param(ending, marks=[pytest.mark.thorough] if ending in OTHER_WAYS else [])
-    for ending in ENDINGS
-]
+EVERY_ENDING = mostly_in_ci(list(ENDINGS), *(ENDINGS.keys() - OTHER_WAYS))
 
 
 @pytest.fixture
@@ -696,8 +692,10 @@ def slow_write(monkeypatch: pytest.MonkeyPatch) -> SlowWrite:
     return SlowWrite(monkeypatch)
 
 
-@pytest.mark.thorough
-@pytest.mark.parametrize("ending", [name for name in ENDINGS if "admin" not in name])
+@pytest.mark.parametrize(
+    "ending",
+    mostly_in_ci([name for name in ENDINGS if "admin" not in name], "logout", "logout-all"),
+)
 def test_a_slow_write_racing_an_ending_brings_nothing_back(
     set_stage: Callable[[], Stage],
     slow_write: SlowWrite,
