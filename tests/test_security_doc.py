@@ -56,7 +56,7 @@ def source_of(test: str, path: Path) -> str:
     functions = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef))
     found = next((function for function in functions if function.name == test), None)
     assert found, f"{test} in {path}"
-    first = min(node.lineno for node in (found, *found.decorator_list))
+    first = min([found.lineno, *(decorator.lineno for decorator in found.decorator_list)])
     return "\n".join(source.splitlines()[first - 1 : found.end_lineno])
 
 
