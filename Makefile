@@ -17,7 +17,7 @@ PRODUCTION = ENV_FILE=/dev/null VAR_DIR=$$(mktemp -d) DEBUG=0 LAB=0 HTTPS=1 COOK
 # How many reads and changes `make mirror` judges.
 MIRROR_STEPS ?= 10000000
 
-.PHONY: help run test races fuzz mirror mirror-times login-times load benchmark pictures defences check doctor clean
+.PHONY: help run test full races fuzz mirror mirror-times login-times load benchmark pictures defences check doctor clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,16 @@ run: ## set up and serve on http://127.0.0.1:8000 (another port: PORT=8001 make 
 test: ## run every test, on SQLite and on PostgreSQL
 	$(IN_ENVIRONMENT) -m pytest $(PARALLEL) $(ARGS)
 	$(IN_ENVIRONMENT) -m pytest --postgres $(PARALLEL) $(ARGS)
+
+full: ## every full count and every measurement, one after the other: a night and more
+	$(MAKE) test CI=true
+	$(MAKE) races
+	$(MAKE) fuzz
+	$(MAKE) mirror
+	$(MAKE) mirror-times
+	$(MAKE) login-times
+	$(MAKE) load
+	$(MAKE) defences
 
 races: ## the races at their full count: 100 trials each, and a refresh every minute: a night
 	RACE_TRIALS=100 $(IN_ENVIRONMENT) -m pytest -n logical --timeout=1800 $(RACES) $(ARGS)

@@ -24,7 +24,7 @@ E003 = Error(
 )
 E004 = Error(
     "insecure configuration: cookies are not Secure and HttpOnly; who listens can log in.",
-    hint="Set COOKIE_SECURE=1. Only the lab and DEBUG may do without, for Safari and plain LANs.",
+    hint="Set COOKIE_SECURE=1. DEBUG may do without, and a lab that no other machine can call.",
     id="accounts.E004",
 )
 E005 = Error(
@@ -34,7 +34,7 @@ E005 = Error(
 )
 W001 = Warning(
     "insecure configuration: cookies are not Secure; who listens on the network can log in.",
-    hint="Set COOKIE_SECURE=1. Only Safari on http://localhost and plain LAN addresses need 0.",
+    hint="Set COOKIE_SECURE=1. Only Safari on http://localhost needs 0, and DEBUG on a plain LAN.",
     id="accounts.W001",
 )
 # What `startproject` and tutorials leave behind; Django's own deployment check looks for it too.
@@ -80,12 +80,17 @@ def check_links_lead_here(**kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.security)
 def check_cookies(**kwargs: Any) -> list[CheckMessage]:
-    return [] if cookies_are_safe() or settings.DEBUG or settings.LAB else [E004]
+    return [] if cookies_are_safe() or may_do_without_https() else [E004]
 
 
 @register(Tags.security, deploy=True)
 def check_cookies_of_the_lab(**kwargs: Any) -> list[CheckMessage]:
-    return [W001] if not cookies_are_safe() and (settings.DEBUG or settings.LAB) else []
+    return [W001] if not cookies_are_safe() and may_do_without_https() else []
+
+
+def may_do_without_https() -> bool:
+    """A lab on loopback names; with DEBUG the machines of whoever develops it are meant as well."""
+    return settings.DEBUG or (settings.LAB and not set(settings.ALLOWED_HOSTS) - LOOPBACK)
 
 
 def cookies_are_safe() -> bool:

@@ -73,6 +73,7 @@ MIDDLEWARE = [
     "lab.receipts.middleware.ReceiptMiddleware",  # with LAB=1 only; outermost, to see all of it
     "lab.side.times.DemoTimesMiddleware",  # with LAB=1 only
     "lab.side.outages.NoDatabaseMiddleware",  # with LAB=1 only
+    "authdemo.postgresql.patience.PatienceMiddleware",
     "accounts.middleware.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -110,6 +111,9 @@ TEMPLATES = [
 # --- what is remembered where ---------------------------------------------------------------
 
 DATABASES = {"default": env.database("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'db.sqlite3'}")}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
+    # The same, with an end to what a request waits for a server that stands still.
+    DATABASES["default"]["ENGINE"] = "authdemo.postgresql"
 DATABASES["default"]["ATOMIC_REQUESTS"] = env.flag("ATOMIC_REQUESTS", default=False)
 DATABASES["default"]["CONN_MAX_AGE"] = 60
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
@@ -124,13 +128,13 @@ DATABASE_OPTIONS: dict[str, dict[str, Any]] = {
         "timeout": DATABASE_TIMEOUT_SECONDS,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     },
-    "django.db.backends.postgresql": {
+    "authdemo.postgresql": {
         # libpq counts whole seconds here, two at least, and counts them anew for each address.
         "connect_timeout": max(2, int(DATABASE_TIMEOUT_SECONDS)),
-        # Why not statement_timeout: every statement of a request finds its rows by key, and waits
-        # for nothing but a lock; a migration or a purge may well take minutes. What lock_timeout
-        # does to a migration is wanted: it gives up instead of having every request queue behind
-        # it. Above PostgreSQL's deadlock_timeout (1 s), so that a deadlock is called one.
+        # Why not statement_timeout: a migration or a purge may well take minutes, and a server that
+        # stands still measures nothing; `PatienceMiddleware` bounds what requests wait. What
+        # lock_timeout does to a migration is wanted: it gives up instead of having every request
+        # queue behind it. Above PostgreSQL's deadlock_timeout (1 s): a deadlock is called one.
         "options": f"-c lock_timeout={_DATABASE_TIMEOUT_MS}",
         # A server that vanished without a word: the first for a query that nobody acknowledges,
         # the others for an answer that never comes. Unix sockets need neither and ignore both.

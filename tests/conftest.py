@@ -266,6 +266,20 @@ def read_urls_anew() -> None:
     clear_url_caches()
 
 
+@pytest.fixture(params=[False, True], ids=["autocommit", "ATOMIC_REQUESTS"])
+def atomic_requests(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Run with Django's ATOMIC_REQUESTS off, and on.
+
+    Surprise: it is read of a connection's settings, which overriding `settings` does not reach.
+    All threads' connections have the same dictionary.
+    """
+    from django.db import connection, connections
+
+    assert connections.settings["default"] is connection.settings_dict
+    monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", request.param)
+    return request.param
+
+
 # --- who takes part, where no suite has people of its own -----------------------------------
 
 

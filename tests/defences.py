@@ -36,6 +36,31 @@ class Defence:
     tests: str
 
 
+CHECKS = (
+    ("accounts.E001", "all(map(is_hard_to_guess, secrets))", "True"),
+    ("accounts.E002", "settings.LAB and public and not settings.DEBUG", "False"),
+    ("accounts.E003", "min(lifetimes) > 0 and 0 <= settings.GRACE_SECONDS <= 30", "True"),
+    ("accounts.E004", "cookies_are_safe() or may_do_without_https()", "True"),
+    ("accounts.E005", '"*" in settings.ALLOWED_HOSTS and not settings.SITE_URL', "False"),
+    ("accounts.W001", "not cookies_are_safe() and may_do_without_https()", "False"),
+    ("sessions_api.E001", 'not options.get("SERIALIZER", "").endswith("JSONSerializer")', "False"),
+    ("sessions_api.E002", 'options.get("IGNORE_EXCEPTIONS") or', "False and"),
+    ("sessions_api.E003", 'settings.SESSION_CACHE_ALIAS == "default"', "False"),
+    ("sessions_api.E004", "not all(wait and wait <= LONGEST_TIMEOUT for wait in waits)", "False"),
+    ("sessions_api.E005", 'not alias.get("BACKEND", "").startswith("django_redis.")', "False"),
+    ("sessions_api.E006", "if settings.SESSION_SAVE_EVERY_REQUEST:", "if False:"),
+    ("sessions_api.E007", "if may_read_from_a_replica(alias):", "if False:"),
+    ("jwt_api.E001", 'not apps.is_installed("rest_framework_simplejwt.token_blacklist")', "False"),
+    ("jwt_api.E002", 'simple_jwt["ALGORITHM"] not in ALGORITHMS', "False"),
+    ("jwt_api.E004", "settings.LEEWAY_SECONDS > 30", "False"),
+    ("jwt_api.E005", 'simple_jwt.get("CHECK_REVOKE_TOKEN")', "False"),
+    ("jwt_api.E006", "        ring()\n", "        pass\n"),
+    ("jwt_api.E007", 'simple_jwt.get("SIGNING_KEY")\n', "False\n"),
+    ("jwt_api.E010", "if settings.JWT_PROGRAM_AUDIENCE in others", "if False"),
+    ("jwt_api.E011", "all(INTROSPECTION_CLIENT.fullmatch(client) for client in clients)", "True"),
+)
+"""What each system check looks for, and what finds nothing; E003 of jwt_api has a row below."""
+
 DEFENCES = (
     Defence(
         "processes that start at once make one key",
@@ -1124,11 +1149,126 @@ DEFENCES = (
         "tests/contract/test_outage_times.py -k waits_for_the_database",
     ),
     Defence(
-        "PostgreSQL's locks are not waited for without end",
+        "commands do not wait for PostgreSQL's locks without end either",
         "authdemo/settings.py",
         "-c lock_timeout={_DATABASE_TIMEOUT_MS}",
         "-c lock_timeout=0",
-        "--postgres --timeout=60 tests/contract/test_outage_times.py -k locked",
+        "tests/test_settings.py -k database_is_not_waited",
+    ),
+    Defence(
+        "a PostgreSQL that stands still is not waited for without end",
+        "authdemo/postgresql/base.py",
+        '{"timeout": kept.seconds} | named',
+        "named",
+        "--postgres --timeout=20 tests/contract/test_store_outage.py -k stands_still",
+    ),
+    Defence(
+        "who has waited for PostgreSQL in vain does not wait once more",
+        "authdemo/postgresql/base.py",
+        "if (kept := left()) and kept.is_over:",
+        "if (kept := left()) and False:",
+        "--postgres tests/contract/test_store_outage.py -k stands_still",
+    ),
+    Defence(
+        "a server error costs nobody the session cookie",
+        "sessions_api/middleware.py",
+        "if response.status_code >= 500:",
+        "if False:",
+        "tests/sessions_api/test_engine.py -k failed_logout",
+    ),
+    Defence(
+        "a late answer does not delete the cookie that another tab has set",
+        "sessions_api/engine.py",
+        "return self._flushed and super().is_empty()",
+        "return super().is_empty()",
+        "tests/sessions_api/test_engine.py -k old_id",
+    ),
+    Defence(
+        "an event that could not be stored says so",
+        "accounts/audit.py",
+        "tell(stored=False)",
+        "tell()",
+        "tests/contract/test_security_log.py -k could_not_be_stored",
+    ),
+    Defence(
+        "a body has 64 kB at most",
+        "authdemo/settings.py",
+        "DATA_UPLOAD_MAX_MEMORY_SIZE = 65536",
+        "DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440",
+        "tests/contract/test_bad_input.py -k beyond_all_need",
+    ),
+    Defence(
+        "log: what is shaped like a secret is taken out of every line",
+        "accounts/log_format.py",
+        'SECRET_SHAPED.sub("…", text)',
+        "text",
+        "tests/accounts/test_log_format.py -k taken_out",
+    ),
+    Defence(
+        "log: so are query strings",
+        "accounts/log_format.py",
+        'QUERY_STRING.sub("?…", LOGIN_IN_URL.sub("://…@", text))',
+        'LOGIN_IN_URL.sub("://…@", text)',
+        "tests/accounts/test_log_format.py",
+    ),
+    Defence(
+        "log: and logins in URLs",
+        "accounts/log_format.py",
+        'LOGIN_IN_URL.sub("://…@", text)',
+        "text",
+        "tests/accounts/test_log_format.py",
+    ),
+    Defence(
+        "log: and what would forge another line",
+        "accounts/log_format.py",
+        'CONTROL.sub("�", ',
+        "(",
+        "tests/accounts/test_log_format.py -k forge",
+    ),
+    Defence(
+        "log: every line passes through that",
+        "accounts/log_format.py",
+        "            _hide_secrets,\n",
+        "",
+        "tests/contract/test_security_log.py tests/accounts/test_log_format.py",
+    ),
+    Defence(
+        "log: a traceback quotes nothing",
+        "accounts/log_format.py",
+        "if isinstance(cause, ImproperlyConfigured):",
+        "if True:",
+        "tests/accounts/test_log_format.py -k traceback",
+    ),
+    Defence(
+        "log: an event has its device as a keyed digest",
+        "accounts/security_log.py",
+        "device=hashed_device(device), cause",
+        "device=device, cause",
+        "tests/contract/test_security_log.py -k one_line",
+    ),
+    Defence(
+        "log: a refusal has its device as a keyed digest",
+        "accounts/security_log.py",
+        'hashed_device(getattr(presented, "device", ""))',
+        'getattr(presented, "device", "")',
+        "tests/contract/test_security_log.py",
+    ),
+    Defence(
+        "a lab that others can call has no cookies in clear",
+        "accounts/checks.py",
+        "(settings.LAB and not set(settings.ALLOWED_HOSTS) - LOOPBACK)",
+        "settings.LAB",
+        "tests/accounts/test_checks.py -k everybody_may_not",
+    ),
+    *(
+        Defence(
+            f"check: {check}",
+            f"{check.partition('.')[0]}/checks.py",
+            line,
+            without,
+            "tests/accounts/test_checks.py -k refused_by_name",
+        )
+        for check, line, without in CHECKS
     ),
     Defence(
         "Redis is not waited for without end",

@@ -1,10 +1,12 @@
 """Does a refresh notice that a million rows are being purged? Real server, real purge, one run.
 
     python -m tests.purge_load [--postgres] [--rows 1000000] [--pairs 60] [--seconds 3]
+                               [--ratio 1.2]
 
 Four clients refresh at a steady pace. Short windows without and with the purge at work take turns,
 so that what else the machine does falls on both; the figure is the ratio of the two p95. A last
-run of the purge finishes the work at full speed.
+run of the purge finishes the work at full speed. CI does it with few rows and `--ratio inf`: there
+it shows that all of this runs, and judges no time.
 """
 
 import os
@@ -23,6 +25,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from itertools import chain, islice
+from math import isfinite
 from pathlib import Path
 from statistics import median, quantiles
 
@@ -38,7 +41,6 @@ from tests.postgres_server import UNSAFE_AND_FAST, start_postgres
 ROOT = Path(__file__).resolve().parent.parent
 CLIENTS = 4
 MEAN_PAUSE_SECONDS = 0.12  # of each client, between two refreshes
-MOST_RATIO = 1.2
 say = Console(soft_wrap=True, highlight=False).print
 
 
@@ -48,6 +50,7 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=1_000_000, help="tokens, and as many events")
     parser.add_argument("--pairs", type=int, default=60, help="of windows, without and with purge")
     parser.add_argument("--seconds", type=float, default=3, help="of each window")
+    parser.add_argument("--ratio", type=float, default=1.2, help="of the p95 at most; inf: any")
     parser.add_argument("--purge", default="", help="arguments of purge_auth: --purge=--load=100")
     asked = parser.parse_args()
     with ExitStack() as stack:
@@ -118,9 +121,10 @@ def measure(asked: Namespace, environment: dict[str, str], stack: ExitStack) -> 
     call_command("purge_auth", "--load=100", "--batch=1000")
     took = time.monotonic() - began
     say(f"The rest at full speed took {took:.0f} s. Answers: {dict(meter.answers)}.")
-    well = ratio <= MOST_RATIO and set(meter.answers) == {200}
-    say(f"p95 stayed within {MOST_RATIO - 1:.0%}: {'yes' if ratio <= MOST_RATIO else 'NO'}.")
-    return 0 if well else 1
+    say(f"p95 is at most {asked.ratio} times as long: {'yes' if ratio <= asked.ratio else 'NO'}.")
+    # Where no time is judged, a refresh may have waited for the database for longer than promised.
+    right = {200} if isfinite(asked.ratio) else {200, 503}
+    return 0 if ratio <= asked.ratio and set(meter.answers) <= right else 1
 
 
 def show_plans() -> None:

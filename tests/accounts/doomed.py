@@ -37,6 +37,7 @@ class Job:
     """Its dotted name, in the module where it is looked up."""
 
     grace: int
+    atomic_requests: bool
 
 
 class DoomedWorkers:
@@ -98,6 +99,7 @@ def work(database: str, job: Job) -> None:
     from tests.accounts.racing import browser, post
 
     connections["default"].settings_dict["NAME"] = database
+    connections["default"].settings_dict["ATOMIC_REQUESTS"] = job.atomic_requests
     settings.GRACE_SECONDS = job.grace
     settings.ALLOWED_HOSTS = ["testserver"]  # the test client's
     client = browser(**job.cookies)

@@ -6,14 +6,24 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any, TypeVar
 
+import pytest
 from django.conf import settings
 from django.db import connections
 from django.test import Client
 from django_redis import get_redis_connection
 
 from tests.contract.clock import age_in_the_database
+from tests.rows import mostly_in_ci
 
 Answer = TypeVar("Answer")
+
+# With ATOMIC_REQUESTS off, and in CI with it on: a test takes `atomic_requests` (tests/conftest.py)
+# as an argument, or uses it. Without this mark it runs with both everywhere.
+atomic_requests_in_ci = pytest.mark.parametrize(
+    "atomic_requests",
+    mostly_in_ci({"autocommit": False, "ATOMIC_REQUESTS": True}, "autocommit"),
+    indirect=True,
+)
 
 # RACE_TRIALS=100, as `make races` sets it: the full count.
 FULL = int(os.environ.get("RACE_TRIALS", "0"))

@@ -196,6 +196,13 @@ def test_a_mistake_is_refused_by_name(settings: Settings, mistake: str) -> None:
     assert found_ids() == {expected}
 
 
+def test_a_lab_for_everybody_may_not_do_without_https(settings: Settings) -> None:
+    """Its mistakes are two, and neither excuses the other."""
+    lab_in_clear(settings)
+    settings.ALLOWED_HOSTS = ["127.0.0.1", "www.example.com"]
+    assert found_ids() == {"accounts.E002", "accounts.E004"}
+
+
 def test_every_check_has_its_mistake_here() -> None:
     """A new check without a row above would be a check that nobody has seen fire."""
     assert {expected for expected, _ in MISTAKES.values()} == OURS
@@ -269,7 +276,7 @@ def test_checks_are_registered_and_fail_the_command(tmp_path: Path) -> None:
     assert finished.returncode != 0
     for found in (
         "accounts.E002",
-        "accounts.W001",
+        "accounts.E004",
         "accounts.E001",
         "jwt_api.E004",
         "security.W004",

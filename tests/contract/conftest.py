@@ -138,20 +138,6 @@ def transport(request: pytest.FixtureRequest) -> Iterator[httpx.BaseTransport | 
         yield InProcess()
 
 
-@pytest.fixture(params=[False, True], ids=["autocommit", "ATOMIC_REQUESTS"])
-def atomic_requests(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """Run with Django's ATOMIC_REQUESTS off, and on.
-
-    Surprise: it is read of a connection's settings, which overriding `settings` does not reach.
-    All threads' connections have the same dictionary.
-    """
-    from django.db import connection, connections
-
-    assert connections.settings["default"] is connection.settings_dict
-    monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", request.param)
-    return request.param
-
-
 @pytest.fixture(scope="session")
 def authorities() -> ssl.SSLContext:
     """Whom to trust over TLS. Reading them takes longer than a request, so all clients share it."""

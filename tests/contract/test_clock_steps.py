@@ -25,6 +25,7 @@ from lab.differences import difference
 from tests.contract.answers import secret_of, set_cookies, steal
 from tests.contract.clock import Clock
 from tests.contract.people import Enter, Person, Visit
+from tests.rows import mostly_in_ci
 
 pytestmark = pytest.mark.inside("moves the clock")
 
@@ -154,10 +155,13 @@ def ask(client: FlowClient, method: str, path: str) -> httpx.Response:
     return client.send(method, path)
 
 
-@pytest.mark.thorough
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", mostly_in_ci(list(STEPS), "-1h"))
 @pytest.mark.parametrize(
-    ("method", "path"), [("GET", "whoami/"), ("GET", "me/"), ("POST", "refresh/")]
+    ("method", "path"),
+    mostly_in_ci(
+        {"whoami": ("GET", "whoami/"), "me": ("GET", "me/"), "refresh": ("POST", "refresh/")},
+        "refresh",
+    ),
 )
 def test_a_live_login_survives_a_step(
     scene: Scene, flow: str, step: str, method: str, path: str
@@ -230,9 +234,8 @@ def test_a_late_predecessor_is_refused_at_every_step(scene: Scene, flow: str, st
     assert renewed == difference("lives_on_after_reuse", flow)
 
 
-@pytest.mark.thorough
-@pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize("over", NEVER)
+@pytest.mark.parametrize("step", mostly_in_ci(list(STEPS), "-1h"))
+@pytest.mark.parametrize("over", mostly_in_ci(list(NEVER), "unused for too long"))
 def test_what_is_over_is_over_at_every_step(scene: Scene, flow: str, step: str, over: str) -> None:
     """Nothing renews it; an access token that nothing looks up is another test's."""
     held = NEVER[over](scene)

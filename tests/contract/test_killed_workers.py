@@ -16,13 +16,15 @@ from accounts.contract.registry import flows
 from accounts.models import AuthEvent, User
 from lab.differences import difference
 from tests.accounts.doomed import DoomedWorkers, Job
-from tests.accounts.racing import end_grace
+from tests.accounts.racing import atomic_requests_in_ci, end_grace
 from tests.contract.answers import assert_logged_in, flow_of, secret_of, steal
 from tests.contract.people import Person, Visit
 
 pytestmark = [
     pytest.mark.inside("kills its own workers"),
     pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("atomic_requests"),
+    atomic_requests_in_ci,
 ]
 
 # Where a refresh can be interrupted: around what the flow does, and inside of it.
@@ -79,7 +81,9 @@ def kill(workers: DoomedWorkers, client: FlowClient, when: str, function: str) -
     """Present what the client holds to a worker that dies at that point."""
     cookies = {cookie.name: cookie.value or "" for cookie in client.http.cookies.jar}
     path = f"/api/{client.flow}/refresh/"
-    workers.die(Job(path, cookies, when, function, site_settings.GRACE_SECONDS))
+    atomic_requests = bool(connection.settings_dict["ATOMIC_REQUESTS"])
+    grace = site_settings.GRACE_SECONDS
+    workers.die(Job(path, cookies, when, function, grace, atomic_requests))
 
 
 def reuses() -> int:

@@ -40,7 +40,14 @@ from accounts.contract.registry import flows
 from accounts.contract.views import ContractView
 from accounts.models import AuthEvent, User
 from lab.differences import difference
-from tests.accounts.racing import FULL, at_once, elsewhere, end_grace, trials
+from tests.accounts.racing import (
+    FULL,
+    at_once,
+    atomic_requests_in_ci,
+    elsewhere,
+    end_grace,
+    trials,
+)
 from tests.contract.answers import (
     assert_logged_in,
     assert_refused,
@@ -51,6 +58,7 @@ from tests.contract.answers import (
 )
 from tests.contract.people import NEW_PASSWORD, Enter, Person, Visit
 from tests.contract.transport import InProcessAtOnce, keep_connections
+from tests.rows import mostly_in_ci
 
 pytestmark = [
     pytest.mark.inside("makes its own requests at once, and changes settings"),
@@ -201,8 +209,7 @@ def test_parallel_refreshes_leave_one_live_successor(
     assert bad == []
 
 
-@pytest.mark.thorough
-@pytest.mark.parametrize("count", [2, 4, 8, 32])
+@pytest.mark.parametrize("count", mostly_in_ci([2, 4, 8, 32], 4))
 def test_without_grace_one_of_parallel_refreshes_wins(
     enter: Enter,
     visit: Visit,
@@ -282,8 +289,7 @@ def test_a_lost_answer_can_be_asked_for_again(
     assert reuses() == 0
 
 
-@pytest.mark.thorough
-@pytest.mark.parametrize("wait", ["a real second", "moved back"])
+@pytest.mark.parametrize("wait", mostly_in_ci(["a real second", "moved back"], "moved back"))
 def test_a_lost_answer_asked_for_after_the_grace_is_refused(
     enter: Enter,
     visit: Visit,
@@ -455,10 +461,7 @@ OTHER_WAYS = {
     "password set in the admin",
 }
 """Ways to the same end as another one's; raced less often."""
-EVERY_ENDING = [
-    pytest.param(ending, marks=[pytest.mark.thorough] if ending in OTHER_WAYS else [])
-    for ending in ENDINGS
-]
+EVERY_ENDING = mostly_in_ci(list(ENDINGS), *(ENDINGS.keys() - OTHER_WAYS))
 
 
 @pytest.fixture
@@ -689,8 +692,10 @@ def slow_write(monkeypatch: pytest.MonkeyPatch) -> SlowWrite:
     return SlowWrite(monkeypatch)
 
 
-@pytest.mark.thorough
-@pytest.mark.parametrize("ending", [name for name in ENDINGS if "admin" not in name])
+@pytest.mark.parametrize(
+    "ending",
+    mostly_in_ci([name for name in ENDINGS if "admin" not in name], "logout", "logout-all"),
+)
 def test_a_slow_write_racing_an_ending_brings_nothing_back(
     set_stage: Callable[[], Stage],
     slow_write: SlowWrite,
@@ -821,6 +826,7 @@ def connect_with(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None
     connection.close()
 
 
+@atomic_requests_in_ci
 @pytest.mark.parametrize("options", STRICTER.values(), ids=STRICTER)
 @pytest.mark.parametrize("grace_seconds", [10, 0])
 def test_parallel_refreshes_where_the_database_is_stricter(
@@ -828,6 +834,7 @@ def test_parallel_refreshes_where_the_database_is_stricter(
     visit: Visit,
     flow: str,
     ada: Person,
+    atomic_requests: bool,
     settings: Settings,
     connect_with: Callable[..., None],
     options: dict[str, Any],
@@ -868,7 +875,10 @@ def test_options_reach_the_connection_of_every_thread(connect_with: Callable[...
     assert set(at_once([ask] * 4)) == {answer}
 
 
-def test_refreshes_wait_for_a_locked_database(enter: Enter, visit: Visit, ada: Person) -> None:
+@atomic_requests_in_ci
+def test_refreshes_wait_for_a_locked_database(
+    enter: Enter, visit: Visit, ada: Person, atomic_requests: bool
+) -> None:
     """ "database is locked" never surfaces where the lock is held for a moment."""
     held = tabs(enter(ada), visit, 4)
     holder = Holder()
@@ -884,11 +894,13 @@ def test_refreshes_wait_for_a_locked_database(enter: Enter, visit: Visit, ada: P
     assert reuses() == 0
 
 
+@atomic_requests_in_ci
 @pytest.mark.parametrize("grace_seconds", [10, 0])
 def test_refresh_that_gave_up_on_a_locked_database_burned_nothing(
     enter: Enter,
     visit: Visit,
     ada: Person,
+    atomic_requests: bool,
     settings: Settings,
     connect_with: Callable[..., None],
     grace_seconds: int,

@@ -31,6 +31,7 @@ from authdemo.embedded_redis import answers, find_binary
 from jwt_api.models import TokenFamily
 from lab.differences import difference
 from tests.accounts.backup import Backup
+from tests.accounts.racing import atomic_requests_in_ci
 from tests.contract.answers import assert_logged_in, set_cookies, steal
 from tests.contract.calls import PERSONAL
 from tests.contract.clock import Clock
@@ -39,6 +40,8 @@ from tests.contract.people import NEW_PASSWORD, Enter, Person, Visit
 pytestmark = [
     pytest.mark.inside("restores backups"),
     pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("atomic_requests"),
+    atomic_requests_in_ci,
 ]
 
 MINUTE = 60

@@ -327,7 +327,7 @@ REFUSED: dict[str, Callable[[], bytes]] = {  # R03, R19, R27
 @pytest.mark.parametrize("source", ["broken.pem", "JWT_SIGNING_KEY"])
 def test_a_key_that_does_not_fit_is_refused_by_its_name(
     directory: Path, settings: Settings, make: Callable[[], bytes], source: str
-) -> None:
+) -> None:  # R27
     content = make()
     if source == "broken.pem":
         put(directory, source, content)

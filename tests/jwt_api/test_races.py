@@ -18,7 +18,7 @@ from typing import Any
 import jwt
 import pytest
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models import F
 from django.test import Client
 from psycopg import IsolationLevel
@@ -30,7 +30,15 @@ from accounts.models import AuthEvent, User
 from jwt_api import store
 from jwt_api.models import TokenFamily
 from jwt_api.tokens import RefreshToken
-from tests.accounts.racing import at_once, browser, elsewhere, log_in, post, trials
+from tests.accounts.racing import (
+    at_once,
+    atomic_requests_in_ci,
+    browser,
+    elsewhere,
+    log_in,
+    post,
+    trials,
+)
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(3600)]
 
@@ -207,10 +215,16 @@ CONFLICTS: dict[str, dict[str, tuple[Conflict, dict[str, Any], bool, int]]] = {
 }
 
 
+@atomic_requests_in_ci
 @pytest.mark.parametrize("grace", [10, 0])
 @pytest.mark.parametrize("name", CONFLICTS[ENGINE])
 def test_conflict_of_two_transactions_burns_nothing(
-    ada: User, settings: Settings, monkeypatch: pytest.MonkeyPatch, name: str, grace: int
+    ada: User,
+    atomic_requests: bool,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    grace: int,
 ) -> None:
     """R34, with real ones: the refresh that was undone is made again, by us or by its client."""
     conflict, options, commits, status = CONFLICTS[ENGINE][name]
@@ -231,3 +245,31 @@ def test_conflict_of_two_transactions_burns_nothing(
     assert live_tokens() == 1
     assert TokenFamily.objects.get().generation == (3 if status == 200 else 2)
     assert not AuthEvent.objects.filter(kind=AuthEvent.Kind.REUSE).exists()
+
+
+@pytest.mark.parametrize("name", CONFLICTS[ENGINE])
+def test_conflict_in_a_callers_transaction_undoes_all_of_it(
+    ada: User, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Nobody can run a part of a transaction again; its caller hears of it, and nothing is burned.
+
+    The contract's views never do that (`non_atomic_requests`); who lifts the store may.
+    """
+    conflict, options, commits, _ = CONFLICTS[ENGINE][name]
+    family, token = store.start_family(ada, ip="127.0.0.1", user_agent="test")
+
+    def rotate_inside() -> None:
+        with transaction.atomic():
+            store.rotate(token)
+
+    for option, value in options.items():
+        monkeypatch.setitem(connection.settings_dict["OPTIONS"], option, value)
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            refreshing = conflict(family, partial(pool.submit, elsewhere, rotate_inside))
+            transaction.set_rollback(not commits)
+        assert isinstance(refreshing.exception(timeout=30), OperationalError)
+    assert live_tokens() == 1
+    assert not BlacklistedToken.objects.exists()
+    store.rotate(token)
+    assert TokenFamily.objects.get().generation == 2

@@ -321,7 +321,7 @@ def test_a_distrusted_key_that_does_not_sign_changes_nothing_else(
 
 
 def test_a_distrusted_key_cannot_be_put_back(client: Client, directory: Path) -> None:
-    """Threat: a restored backup brings the file back, and every token of the thief's."""
+    """R29. Threat: a restored backup brings the file back, and every token of the thief's."""
     backup = (directory / "1.pem").read_bytes()
     stolen, token = ring().signing.kid, a_new_token(client)
     rotation.distrust(stolen)

@@ -1,25 +1,23 @@
 """What does it mean when Redis drops a key to make room? Never a login back, and never a lie.
 
 The site's own Redis refuses writes instead (`noeviction`). Others may be configured
-otherwise, and `manage.py doctor` says so; what happens then stands here, key by key.
+otherwise, and `manage.py doctor` says so; what happens then stands here, key by key, and for
+both flows in `tests/contract/test_eviction.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import time_machine
 from django.test import Client
-from pytest_django import Settings
 
 from accounts.models import User
 from sessions_api.records import ended_name, index_name, snapshot_name
-from tests.accounts.people import make
 from tests.accounts.racing import browser, copy_of, log_in, post
-from tests.outages import PrivateRedis, evict, evicting, needs_redis_server, private_redis
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
@@ -116,38 +114,3 @@ def test_predecessor_that_is_left_alone_opens_nothing_more(ada: User, redis: Any
         for copied in (predecessor, held):
             assert whoami(copied).status_code == 401
             assert post(copied, "/api/sessions/refresh/").status_code == 401
-
-
-# --- a Redis that really evicts ----------------------------------------------------------------
-
-
-@pytest.fixture
-def server(settings: Settings) -> Iterator[PrivateRedis]:
-    with private_redis(settings) as server:
-        yield server
-
-
-@needs_redis_server
-def test_redis_that_evicts_forgets_and_does_not_mix_up(server: PrivateRedis) -> None:
-    """Everybody is who they were, or has to log in; who was logged out stays out; no 5xx."""
-    people = [make(f"user-{number}") for number in range(20)]
-    inside, outside = {}, []
-    with evicting(server):
-        for user in people:
-            client = browser()
-            log_in(client, "sessions", user.username)
-            inside[user.pk] = client
-        for client in list(inside.values())[::4]:
-            outside.append(copy_of(client))
-            post(client, "/api/sessions/logout/")
-        assert evict(server) > 0
-        for pk, client in inside.items():
-            response = whoami(client)
-            assert response.status_code in (200, 401), response.content
-            assert response.status_code == 401 or response.json()["id"] == pk
-        for client in outside:
-            assert whoami(client).status_code == 401
-            assert post(client, "/api/sessions/refresh/").status_code == 401
-        client = browser()
-        log_in(client, "sessions", people[0].username)
-        assert whoami(client).json()["id"] == people[0].pk

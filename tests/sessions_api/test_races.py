@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.contrib.sessions.backends.base import UpdateError
-from django.db import connection
 from django.test import Client
 from pytest_django import Settings
 
@@ -124,11 +123,6 @@ def test_request_under_way_while_its_user_logs_out_is_refused(ada: User, redis: 
         request_under_way.save()
     assert whoami(session_id) == 401
     assert session_keys(redis) == []
-
-
-@pytest.fixture(params=[False, True], ids=["autocommit", "ATOMIC_REQUESTS"])
-def atomic_requests(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", request.param)
 
 
 @pytest.mark.usefixtures("atomic_requests")
