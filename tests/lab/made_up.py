@@ -40,8 +40,22 @@ def every_measure() -> list[Row]:
         if subject.key != FLOOR:
             rows += of_logins(subject.key, 1 + place / 6, forgets=subject.flow == "sessions")
         if subject.is_ours:
+            rows += of_attacks(subject.key, place)
             rows += of_redis(subject.key, 1 + place / 6, trips=int(place in (2, 6)))
-    return rows + of_tokens()
+    return rows + of_tokens() + of_servers()
+
+
+def of_servers() -> list[Row]:
+    rows = []
+    for place, server in enumerate(("gunicorn gthread", "gunicorn sync", "granian"), start=10):
+        for clients in (1, 50):
+            varied: dict[str, int | float | str] = {"strategy": "jwt-expiry", "clients": clients}
+            rows.append(
+                Row("server_requests_per_second", server, "1/s", around(60 * place), varied)
+            )
+        answered = [float(server != "gunicorn sync") * 10]
+        rows.append(Row("server_answers_beside_slow", server, "", answered, {"slow_clients": 4}))
+    return rows
 
 
 def of_requests(key: str, cost: float) -> list[Row]:
@@ -51,7 +65,13 @@ def of_requests(key: str, cost: float) -> list[Row]:
         many = min(clients, 4) * 620 / cost
         rows.append(Row("requests_per_second", key, "1/s", around(many), varied))
         rows.append(Row("cpu_milliseconds", key, "ms", around(0.17 * cost), varied))
-        for measure, times in (("latency_p50", 1), ("latency_p95", 1.9), ("latency_p99", 3.4)):
+        rows.append(Row("errors", key, "", [0, 0, 0], varied))
+        for measure, times in (
+            ("latency_mean", 1.1),
+            ("latency_p50", 1),
+            ("latency_p95", 1.9),
+            ("latency_p99", 3.4),
+        ):
             value = times * 1000 * clients / many
             rows.append(Row(measure, key, "ms", around(value, noise=0.08), varied))
     return [
@@ -80,6 +100,15 @@ def of_logins(key: str, cost: float, *, forgets: bool) -> list[Row]:
         Row("refresh", key, "ms", around(2.5 * cost), {"rotation": "off"}),
         Row("credential_bytes_client", key, "bytes", [32 if forgets else 347]),
         Row("credential_bytes_store", key, "bytes", [388]),
+    ]
+
+
+def of_attacks(key: str, place: int) -> list[Row]:
+    varied: dict[str, int | float | str] = {"run": MADE}
+    return [
+        Row("attacks_succeed", key, "", [place], varied),
+        Row("attacks_apply", key, "", [60], varied),
+        *(Row(f"audit_{what}", key, "", [6]) for what in ("passed", "points")),
     ]
 
 

@@ -135,14 +135,20 @@ def test_a_redis_that_does_not_answer_is_named() -> None:
             redis_server.refuse_unfit(f"redis://127.0.0.1:{nobody.getsockname()[1]}/0")
 
 
-def test_refused_requests_are_no_figure() -> None:
-    said = (
-        'noise\n{"requests": 180, "seconds": 0.5, "bytes_read": 149040, "errors": 1, '
-        '"latency_p50": 4.6, "latency_p95": 22.8, "latency_p99": 30.7}\n'
-    )
+def told_by_wrk(**others: int) -> str:
+    told = {"requests": 180, "seconds": 0.5, "bytes_read": 149040, "errors": 0}
+    latencies = {f"latency_{which}": 4.6 for which in ("mean", "p50", "p95", "p99")}
+    return f"noise\n{json.dumps(told | latencies | others)}\n"
 
+
+def test_refused_requests_are_no_figure() -> None:
     with pytest.raises(StageError, match="1 of 180 requests were refused"):
-        read(said, "http://127.0.0.1/")
+        read(told_by_wrk(errors=1), "http://127.0.0.1/")
+
+
+def test_one_failed_request_of_many_is_counted_and_no_reason_to_stop() -> None:
+    assert read(told_by_wrk(errors=1, requests=1000), "http://127.0.0.1/").errors == 1
+    assert read(told_by_wrk(), "http://127.0.0.1/").errors == 0
 
 
 def test_repetitions_of_one_figure_are_one_row() -> None:

@@ -11,6 +11,7 @@ from lab.benchmark.run.measuring import (
     request,
     revoke,
     scale,
+    security,
     speed,
     tokens,
     wsgi,
@@ -26,6 +27,12 @@ MEASURES: dict[str, Callable[[Bench], list[Step]]] = {
     "crossover": crossover.steps,
     "scale": scale.steps,
     "floor": floor.steps,
+    "attacks": security.attacks,
 }
-# Only where it is asked for: it decides what is run, and says nothing of a strategy.
-ON_REQUEST: dict[str, Callable[[Bench], list[Step]]] = {"servers": wsgi.steps}
+# Not in a quick run, nor in one of chosen subjects: they start servers of their own, and what they
+# find is the same whoever is measured.
+OF_WHOLE_RUNS: dict[str, Callable[[Bench], list[Step]]] = {
+    "servers": wsgi.steps,
+    "audit": security.audit,
+}
+EVERY_MEASURE = MEASURES | OF_WHOLE_RUNS
