@@ -97,8 +97,10 @@ GROUPS = (
     Group(
         "request",
         "What does a request cost?",
-        "`GET whoami/` once, by a client that is logged in. The floor is the same view without "
-        "authentication, behind the same middleware.",
+        "`GET whoami/` once, by a client that is logged in. A floor is the same view without "
+        "authentication: `floor` behind this project's middleware, `floor-of-peers` behind that of "
+        "the project that the peers stand in. Times the floor, and the time in the process, are "
+        "without a server between; each is held against the floor of its own project.",
         (
             ("sql_statements", "redis_commands", "bytes_sent", "bytes_received"),
             ("times_floor", "microseconds"),

@@ -1,4 +1,4 @@
-"""Whose figures are they? The floor's, the strategies' and the peers', in this order."""
+"""Whose figures are they? The floors', the strategies' and the peers', in this order."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Subject:
-    """The floor is the same view without authentication.
+    """A floor is the same view without authentication, behind the middleware of its project.
 
     `flow`: whose way of staying logged in it is: "sessions", "jwt" or "" (neither).
 
@@ -19,7 +19,9 @@ class Subject:
     is_ours: bool = False
 
 
-FLOOR = "floor"
+# This project's, and that of the project which the peers stand in: their middleware differs, and
+# what is above a floor is above that of its own project.
+FLOOR, PEERS_FLOOR = FLOORS = ("floor", "floor-of-peers")
 SUBJECTS = (
     Subject(FLOOR),
     Subject("session-database", "sessions", is_ours=True),
@@ -32,6 +34,7 @@ SUBJECTS = (
     Subject("jwt-cookie", "jwt", is_ours=True),
     Subject("sessions", "sessions", is_ours=True),  # what every strategy of the flow shares
     Subject("jwt", "jwt", is_ours=True),
+    Subject(PEERS_FLOOR),
     Subject("django-sessions", "sessions"),
     Subject("allauth-session", "sessions"),
     Subject("simplejwt", "jwt"),

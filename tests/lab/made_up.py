@@ -6,7 +6,7 @@ from typing import Any
 
 from lab.benchmark.report import Report
 from lab.benchmark.rows import SECONDS_UNTIL_EXP, Row
-from lab.benchmark.subjects import FLOOR, SUBJECTS
+from lab.benchmark.subjects import FLOORS, SUBJECTS
 
 MADE = "2026-11-21T18:00:00+00:00"
 CONDITIONS: dict[str, Any] = {
@@ -37,7 +37,7 @@ def every_measure() -> list[Row]:
     rows = []
     for place, subject in enumerate(SUBJECTS):
         rows += of_requests(subject.key, 1 + place / 6)
-        if subject.key != FLOOR:
+        if subject.key not in FLOORS:
             rows += of_logins(subject.key, 1 + place / 6, forgets=subject.flow == "sessions")
         if subject.is_ours:
             rows += of_attacks(subject.key, place)

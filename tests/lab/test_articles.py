@@ -139,6 +139,6 @@ def test_load_is_said_from_few_clients_to_many() -> None:  # B11
     said = "jwt-expiry p95 1 ms (1 client), 50 ms (50 clients)"
     assert found("B11", *rows) == said
     failed = [
-        Row("errors", "jwt-expiry", "", n, {"clients": len(n)}) for n in ([0], [0] * 49 + [1])
+        Row("errors", "jwt-expiry", "", n, {"clients": len(n)}) for n in ([0.0], [0.0] * 49 + [1.0])
     ]
     assert found("B11", *rows, *failed) == said + ", requests that failed: 0, 1"

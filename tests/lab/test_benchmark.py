@@ -258,6 +258,7 @@ def test_ctrl_c_keeps_what_was_measured_and_leaves_no_process(tmp_path: Path) ->
 
 PEERS = {
     "floor": (0, 0),
+    "floor-of-peers": (0, 0),
     "django-sessions": (1, 1),
     "simplejwt": (1, 0),
     "simplejwt-stateless": (0, 0),

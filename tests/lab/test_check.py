@@ -20,7 +20,7 @@ from lab.benchmark.check import (
     check,
 )
 from lab.benchmark.rows import Row
-from lab.benchmark.subjects import ORDER, SUBJECTS
+from lab.benchmark.subjects import FLOORS, ORDER, SUBJECTS
 
 pytestmark = pytest.mark.once
 
@@ -100,7 +100,7 @@ def test_rates_at_other_numbers_of_clients_are_not_compared() -> None:
 
 def test_every_peer_is_met_by_one_of_ours() -> None:
     met = Counter(peer for peers in PEERS.values() for peer in peers)
-    peers = [subject.key for subject in SUBJECTS if not subject.is_ours and subject.key != "floor"]
+    peers = {subject.key for subject in SUBJECTS if not subject.is_ours} - {*FLOORS}
     assert met == Counter(peers)
     assert PEERS.keys() <= ORDER.keys()
 

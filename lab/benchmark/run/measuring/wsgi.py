@@ -21,7 +21,6 @@ from urllib.parse import urlsplit
 import httpx
 from django.conf import settings
 
-from authdemo.web_server import THREADS_PER_WORKER
 from lab.benchmark.measures import SLOW_ASKED, SLOW_SECONDS
 from lab.benchmark.run import environment
 from lab.benchmark.run.measuring.request import REQUESTS
@@ -29,6 +28,7 @@ from lab.benchmark.run.plan import Bench, Step, interleaved
 from lab.benchmark.run.servers import START_SECONDS
 from lab.benchmark.run.subjects import SITE, Subject
 from lab.benchmark.servers import IN_USE
+from lab.staging.gunicorn_config import threads
 from lab.staging.processes import StageError, last_line, running
 
 APPLICATION = "authdemo.wsgi:application"
@@ -42,7 +42,7 @@ def gunicorn(kind: str) -> Callable[[str, int, int], tuple[str, ...]]:
             APPLICATION,
             f"--worker-class={kind}",
             f"--workers={workers}",
-            f"--threads={THREADS_PER_WORKER if kind == 'gthread' else 1}",
+            f"--threads={threads if kind == 'gthread' else 1}",
             f"--bind={host}:{port}",
             "--keep-alive=75",
         )
@@ -51,7 +51,7 @@ def gunicorn(kind: str) -> Callable[[str, int, int], tuple[str, ...]]:
 
 
 def granian(host: str, port: int, workers: int) -> tuple[str, ...]:
-    words = f"--interface wsgi --workers {workers} --blocking-threads {THREADS_PER_WORKER} --no-ws"
+    words = f"--interface wsgi --workers {workers} --blocking-threads {threads} --no-ws"
     return ("granian", *words.split(), "--host", host, "--port", str(port), APPLICATION)
 
 
@@ -60,7 +60,7 @@ def waitress(host: str, port: int, workers: int) -> tuple[str, ...]:
     return (
         "waitress",
         f"--listen={host}:{port}",
-        f"--threads={workers * THREADS_PER_WORKER}",
+        f"--threads={workers * threads}",
         APPLICATION,
     )
 
@@ -174,8 +174,8 @@ def answered_in_time(url: str, headers: Mapping[str, str]) -> int:
         except httpx.TimeoutException:
             return False
 
-    with ThreadPoolExecutor(SLOW_ASKED) as threads:
-        return sum(threads.map(is_answered, range(SLOW_ASKED)))
+    with ThreadPoolExecutor(SLOW_ASKED) as others:
+        return sum(others.map(is_answered, range(SLOW_ASKED)))
 
 
 def python_with_servers() -> Path:
