@@ -6,7 +6,7 @@ from typing import Any
 
 from lab.benchmark.report import Report
 from lab.benchmark.rows import SECONDS_UNTIL_EXP, Row
-from lab.benchmark.subjects import FLOORS, SUBJECTS
+from lab.benchmark.subjects import FLOORS, SUBJECTS, subject
 
 MADE = "2026-11-21T18:00:00+00:00"
 CONDITIONS: dict[str, Any] = {
@@ -35,13 +35,13 @@ def report(rows: list[Row] | None = None, **others: Any) -> Report:
 def every_measure() -> list[Row]:
     """As much as a full run would give, of every subject."""
     rows = []
-    for place, subject in enumerate(SUBJECTS):
-        rows += of_requests(subject.key, 1 + place / 6)
-        if subject.key not in FLOORS:
-            rows += of_logins(subject.key, 1 + place / 6, forgets=subject.flow == "sessions")
-        if subject.is_ours:
-            rows += of_attacks(subject.key, place)
-            rows += of_redis(subject.key, 1 + place / 6, trips=int(place in (2, 6)))
+    for place, each in enumerate(SUBJECTS):
+        rows += of_requests(each.key, 1 + place / 6)
+        if each.key not in FLOORS:
+            rows += of_logins(each.key, 1 + place / 6, forgets=each.flow == "sessions")
+        if each.is_ours:
+            rows += of_attacks(each.key, place)
+            rows += of_redis(each.key, 1 + place / 6, trips=int(place in (2, 6)))
     return rows + of_tokens() + of_servers()
 
 
@@ -99,8 +99,19 @@ def of_logins(key: str, cost: float, *, forgets: bool) -> list[Row]:
         Row("refresh", key, "ms", around(4 * cost), {"rotation": "on"}),
         Row("refresh", key, "ms", around(2.5 * cost), {"rotation": "off"}),
         Row("credential_bytes_client", key, "bytes", [32 if forgets else 347]),
-        Row("credential_bytes_store", key, "bytes", [388]),
+        *of_stores(key),
     ]
+
+
+def of_stores(key: str) -> list[Row]:
+    if subject(key).keeps_as:
+        return []
+    rows = []
+    for devices in (1, 2):
+        varied: dict[str, int | float | str] = {"devices": devices}
+        rows.append(Row("credential_bytes_store", key, "bytes", [388], varied))
+        rows.append(Row("memory_per_10000_logins", key, "bytes", [3_880_000], varied))
+    return rows
 
 
 def of_attacks(key: str, place: int) -> list[Row]:
@@ -122,7 +133,7 @@ def of_redis(key: str, cost: float, *, trips: int) -> list[Row]:
         for live in (1, 1_000, 1_000_000):
             varied: dict[str, int | float | str] = {"live": live, "call": call}
             rows.append(Row("scale", key, "µs", around(300 * cost + live / 50_000), varied))
-    return [*rows, Row("memory_per_10000_logins", key, "bytes", [3_880_000.0])]
+    return rows
 
 
 def of_tokens() -> list[Row]:

@@ -275,8 +275,9 @@ PEERS = {
 def test_every_peer_logs_in_and_is_counted(tmp_path: Path) -> None:
     mark = secrets.token_hex(8)
     out = tmp_path / "out"
-    arguments = ("--quick", "--only=request", "--subjects", *PEERS, "--out", str(out))
-    process = start(tmp_path, mark, *arguments)
+    subjects = ("jwt-naive", *PEERS)
+    arguments = ("--quick", "--subjects", *subjects, "--out", str(out))
+    process = start(tmp_path, mark, *arguments, "--only=request", "--only=floor", "--only=store")
     said, _ = process.communicate(timeout=580)
 
     assert process.returncode == 0, said
@@ -285,4 +286,12 @@ def test_every_peer_logs_in_and_is_counted(tmp_path: Path) -> None:
         subject: (*counted["sql_statements", subject], *counted["redis_commands", subject])
         for subject in PEERS
     } == PEERS
+    floors = {subject: counted["times_floor", subject] for subject in PEERS}
+    assert floors["floor"] == [1]
+    assert {*floors["floor-of-peers"]} == {1}
+    # As large as what one of them keeps; of a naive token the server keeps nothing.
+    assert counted["credential_bytes_store", "jwt-naive"] == [0]
+    stores = {*PEERS} - {"floor", "floor-of-peers", "simplejwt-stateless"}
+    assert all(300 < counted["credential_bytes_store", subject][0] < 1000 for subject in stores)
+    assert ("credential_bytes_store", "simplejwt-stateless") not in counted
     assert left_over(mark) == []

@@ -42,7 +42,7 @@ class Counts:
     floor_rounds: int
     live: tuple[int, ...]
     scale_rounds: int
-    devices_of_a_user: int = 2
+    devices_of_a_user: tuple[int, ...] = (1, 2)
 
 
 FULL = Counts(

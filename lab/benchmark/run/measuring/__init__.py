@@ -13,6 +13,7 @@ from lab.benchmark.run.measuring import (
     scale,
     security,
     speed,
+    store,
     tokens,
     wsgi,
 )
@@ -25,6 +26,7 @@ MEASURES: dict[str, Callable[[Bench], list[Step]]] = {
     "tokens": tokens.steps,
     "revoke": revoke.steps,
     "crossover": crossover.steps,
+    "store": store.steps,
     "scale": scale.steps,
     "floor": floor.steps,
     "attacks": security.attacks,
