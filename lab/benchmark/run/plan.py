@@ -42,7 +42,7 @@ class Counts:
     floor_rounds: int
     live: tuple[int, ...]
     scale_rounds: int
-    devices_of_a_user: tuple[int, ...] = (1, 2)
+    devices_of_a_user: tuple[int, ...]
 
 
 FULL = Counts(
@@ -60,6 +60,7 @@ FULL = Counts(
     floor_rounds=100,
     live=(1, 1_000, 100_000, 1_000_000),
     scale_rounds=10,
+    devices_of_a_user=(1, 2),
 )
 QUICK = Counts(
     clients=(10,),
@@ -76,6 +77,7 @@ QUICK = Counts(
     floor_rounds=20,
     live=(1, 8_000),
     scale_rounds=1,
+    devices_of_a_user=(2,),
 )
 
 
