@@ -276,7 +276,7 @@ def test_every_peer_logs_in_and_is_counted(tmp_path: Path) -> None:
     mark = secrets.token_hex(8)
     out = tmp_path / "out"
     subjects = ("jwt-naive", *PEERS)
-    arguments = ("--quick", "--subjects", *subjects, "--out", str(out))
+    arguments = ("--subjects", *subjects, "--out", str(out))
     process = start(tmp_path, mark, *arguments, "--only=request", "--only=floor", "--only=store")
     said, _ = process.communicate(timeout=580)
 
@@ -287,7 +287,7 @@ def test_every_peer_logs_in_and_is_counted(tmp_path: Path) -> None:
         for subject in PEERS
     } == PEERS
     floors = {subject: counted["times_floor", subject] for subject in PEERS}
-    assert floors["floor"] == [1]
+    assert {*floors["floor"]} == {1}
     assert {*floors["floor-of-peers"]} == {1}
     # As large as what one of them keeps; of a naive token the server keeps nothing.
     assert counted["credential_bytes_store", "jwt-naive"] == [0]

@@ -44,7 +44,7 @@ def steps(bench: Bench) -> list[Step]:
     if SITE in bench.projects:
         seconds = 4.5 + repetitions * rounds * MILLISECONDS_A_ROUND / 1000
         found.append(Step("the floor, in one process", seconds, partial(measure, bench)))
-    for name in (PEERS, PEERS_ROTATING):
+    for name in (PEERS, PEERS_ROTATING) if bench.counts.peers_throughout else ():
         subjects = [each for each in bench.subjects if each.server == name and each.has_login]
         if subjects:
             seconds = 1.5 + (1 + len(subjects)) * (0.15 + repetitions * rounds * 0.003)

@@ -20,7 +20,7 @@ from django.db.utils import ConnectionHandler
 from environ import Env
 
 from lab.benchmark.run.plan import Bench, Step
-from lab.benchmark.run.subjects import Subject
+from lab.benchmark.run.subjects import SITE, Subject
 from lab.benchmark.subjects import subject as known
 
 LOGINS = 10_000
@@ -36,11 +36,14 @@ Rows = list[tuple[Any, ...]]
 
 def steps(bench: Bench) -> list[Step]:
     chosen = {subject.key for subject in bench.subjects}
+    throughout = bench.counts.peers_throughout
     return [
         Step(f"{subject.key} in its store", 0.6, partial(measure, bench, subject, devices))
         for devices in bench.counts.devices_of_a_user
         for subject in bench.subjects
-        if subject.has_login and known(subject.key).keeps_as not in chosen
+        if subject.has_login
+        and known(subject.key).keeps_as not in chosen
+        and (throughout or subject.server == SITE)
     ]
 
 
