@@ -1,4 +1,21 @@
-"""Which server answers? gunicorn with several worker processes; on Windows waitress, with one."""
+"""Which server answers? gunicorn with several worker processes; on Windows waitress, with one.
+
+Measured by `manage.py benchmark --only servers`; the table is in every whole report. It does not
+speak for gunicorn's threads alone: granian answers more requests a second, and where nothing but
+quick local clients ask, so may gunicorn's sync worker. What else was looked at:
+
+- `gunicorn sync` is refused: its worker reads one request at a time and keeps no connection. As
+  many clients as there are workers, who begin a request and do not end it, and nobody is answered
+  (threat: that takes one laptop). It is made to stand behind a proxy that buffers, and `make run`
+  has none. Threads only push that further out: workers times threads such clients do the same.
+- `granian` has neither weakness. Against it speaks what we hang on gunicorn: the log without what
+  clients sent, the metrics of a worker that has ended, workers that end with their terminal. All of
+  it would have to be found out anew, on a server whose parser is not Python that one can read here.
+- `waitress` waits for slow clients well, in one process, and so on one core. Windows has no fork,
+  and gets it.
+
+What it costs: a strategy's lead over another looks smaller under a slower server, never larger.
+"""
 
 from __future__ import annotations
 

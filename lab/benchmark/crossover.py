@@ -1,6 +1,6 @@
 """At which distance of Redis does which design win? Said in sentences, from the rows alone.
 
-The floor competes with nobody: it checks no credential.
+A floor competes with nobody: it checks no credential.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from itertools import groupby, pairwise
 
 from lab.benchmark import figures
 from lab.benchmark.rows import Row
-from lab.benchmark.subjects import FLOOR, place
+from lab.benchmark.subjects import FLOORS, place
 
 ONCE = "Some of it was measured once, so that its noise is not known: do not lean on it."
 DISTANCE = "redis_milliseconds"
@@ -44,7 +44,7 @@ def sentences(rows: Iterable[Row]) -> list[str]:
 
 
 def competes(row: Row) -> bool:
-    return row.subject != FLOOR and isinstance(row.parameters.get(DISTANCE), int | float)
+    return row.subject not in FLOORS and isinstance(row.parameters.get(DISTANCE), int | float)
 
 
 def distance(row: Row) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lab.benchmark import articles, conditions
-from lab.benchmark.crossover import sentences
+from lab.benchmark.conclusions import sentences
 from lab.benchmark.report import INTERRUPTED, Report, encode
 from lab.benchmark.tables import Section, Table, sections, summary
 
@@ -79,7 +79,7 @@ def short(report: Report) -> str:
 
 
 def of_section(section: Section, report: Report) -> list[str]:
-    said = sentences(report.rows) if section.key == "crossover" else []
+    said = sentences(section.key, report.rows)
     return [
         f"## {section.title}",
         *filter(None, [section.about]),

@@ -50,7 +50,7 @@ def parameter(name: str, value: float | str) -> str:
     is_whole = isinstance(value, int | float) and value == round(value)
     said = f"{value:,.0f}" if is_whole else str(value)
     words = PARAMETER_WORDS.get(name, f"{name} {{}}").format(said)
-    return words.removesuffix("s") if words in ("1 clients", "1 workers") else words
+    return words.removesuffix("s") if said == "1" else words
 
 
 def varied(row: Row) -> str:

@@ -7,16 +7,10 @@ that a microsecond can be seen. `manage.py floor` measures both flows by it.
 
 from __future__ import annotations
 
-import random
 import re
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from io import BytesIO
-from statistics import median
 from typing import Any
-from wsgiref.util import setup_testing_defaults
 
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
@@ -34,21 +28,14 @@ from accounts.contract.flow import Flow, Presented
 from accounts.contract.urls import contract_urls
 from accounts.contract.views import WhoamiView
 from lab.benchmark.costs import measured as counted
+from lab.benchmark.in_process import Measured, Subject, answer, get
 from lab.benchmark.rows import Row
+from lab.benchmark.subjects import FLOOR
 from lab.simulated import refuse_simulated_redis
-
-Environ = dict[str, Any]
-View = Callable[[HttpRequest], HttpResponseBase]
-FLOOR = "floor"
-BLOCK = (
-    5  # requests in a row of one subject: short, so that most are over before they are preempted
-)
-WARM_UP = 200  # requests of each subject
-BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
 
 class FloorView(WhoamiView):
-    """`whoami` for a visitor whom nobody asked who they are. Measures; never mounted on a site."""
+    """`whoami` for a visitor whom nobody asked who they are. Measures; on no site of anybody's."""
 
     permission_classes = [AllowAny]
 
@@ -57,45 +44,6 @@ class FloorView(WhoamiView):
 
     def presented(self) -> Presented:
         return Presented(flow=FLOOR, user_id=1, epoch=1, device="AAAAAAAAAAA", roles=())
-
-
-@dataclass(frozen=True)
-class Subject:
-    """Whose request is measured. `environ` makes the WSGI environ of the next one.
-
-    `view` answers it, at `/api/<name>/whoami/`; None: whatever the site has at that address.
-    `application` is the site, if it is another one.
-    """
-
-    name: str
-    environ: Callable[[], Environ]
-    view: View | None = None
-    application: Any = None
-
-
-class NotAnswered(Exception):
-    """Raised when a subject's request was refused: the figure would be that of a refusal."""
-
-
-def get(address: str, **headers: str) -> Callable[[], Environ]:
-    """Makes `GET address` as `BROWSER` would send it; headers by WSGI name: `HTTP_COOKIE`.
-
-    A credential that another browser or address logged in with costs more: its use is judged.
-    """
-    browser = {
-        "HTTP_HOST": "127.0.0.1",
-        "HTTP_ACCEPT": "application/json",
-        "HTTP_USER_AGENT": BROWSER,
-        "REMOTE_ADDR": "127.0.0.1",
-    }
-
-    def environ() -> Environ:
-        made: Environ = {**browser, "PATH_INFO": address, "QUERY_STRING": "", **headers}
-        made["wsgi.input"] = BytesIO()
-        setup_testing_defaults(made)
-        return made
-
-    return environ
 
 
 def figures(subjects: Sequence[Subject], *, repetitions: int = 7, rounds: int = 100) -> list[Row]:
@@ -112,16 +60,23 @@ def figures(subjects: Sequence[Subject], *, repetitions: int = 7, rounds: int = 
 
 
 @contextmanager
-def warmed_up(subjects: Sequence[Subject]) -> Iterator[Measured]:
+def warmed_up(subjects: Sequence[Subject]) -> Iterator[Counted]:
     """The application with the floor mounted, after some requests of each subject."""
     refuse_simulated_redis()
     application = get_internal_wsgi_application()
-    floor = Subject(FLOOR, get(f"/api/{FLOOR}/whoami/"), FloorView.as_view())
-    measured = Measured(application, [floor, *subjects])
+    measured = Counted(application, [of_floor(), *subjects])
     with override_settings(ROOT_URLCONF=_with(at_one_place(measured.subjects))):
-        for subject in measured.subjects:
-            measured.block(subject, WARM_UP)
+        measured.warm_up()
         yield measured
+
+
+def of_floor() -> Subject:
+    return Subject(FLOOR, get(f"/api/{FLOOR}/whoami/"), FloorView.as_view())
+
+
+def mount() -> None:
+    """For good: for a site that is there to be measured, and for nobody else."""
+    settings.ROOT_URLCONF = _with(at_one_place([of_floor()]))
 
 
 def at_one_place(subjects: Sequence[Subject]) -> URLPattern:
@@ -136,39 +91,8 @@ def at_one_place(subjects: Sequence[Subject]) -> URLPattern:
     return re_path(rf"^api/(?P<name>{names})/whoami/$", dispatch)
 
 
-class Measured:
-    """The subjects, the application that answers them, and what was measured so far."""
-
-    def __init__(self, application: Any, subjects: Sequence[Subject]) -> None:
-        self.application = application
-        self.subjects = subjects
-        self.microseconds: dict[str, list[float]] = {each.name: [] for each in subjects}
-
-    def block(self, subject: Subject, requests: int = BLOCK) -> float:
-        """Microseconds per request. What makes the environs is not timed."""
-        environs = [subject.environ() for _ in range(requests)]
-        application = subject.application or self.application
-        began = time.perf_counter_ns()
-        for environ in environs:
-            answer(application, environ)
-        return (time.perf_counter_ns() - began) / requests / 1000
-
-    def repeat(self, rounds: int) -> None:
-        blocks: dict[str, list[float]] = {name: [] for name in self.microseconds}
-        for _ in range(rounds):
-            for subject in random.sample(self.subjects, len(self.subjects)):
-                blocks[subject.name].append(self.block(subject))
-        for name, times in blocks.items():
-            self.microseconds[name].append(median(times))
-
-    def rows(self) -> list[Row]:
-        floor = self.microseconds[FLOOR]
-        times = [Row("microseconds", name, "µs", each) for name, each in self.microseconds.items()]
-        ratios = [
-            Row("times_floor", name, "times", [a / b for a, b in zip(each, floor, strict=True)])
-            for name, each in self.microseconds.items()
-        ]
-        return times + ratios
+class Counted(Measured):
+    """They are counted as well."""
 
     def counts(self) -> list[Row]:
         rows = []
@@ -179,17 +103,6 @@ class Measured:
             rows.append(Row("sql_statements", subject.name, "statements", [len(cost.sql)]))
             rows.append(Row("redis_commands", subject.name, "commands", [redis]))
         return rows
-
-
-def answer(application: Any, environ: Environ) -> bytes:
-    """One request, as a server handles it: the answer is read, and closed."""
-    said: list[str] = []
-    response = application(environ, lambda status, headers: said.append(status))
-    body = b"".join(response)
-    response.close()
-    if said != ["200 OK"]:
-        raise NotAnswered(f"{environ['PATH_INFO']}: {said} {body[:200]!r}")
-    return body
 
 
 def without_the_lab() -> Subject:

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from lab.benchmark import articles, conditions
 from lab.benchmark.charts import Bars, Lines, charts
 from lab.benchmark.check import TARGETS
-from lab.benchmark.crossover import sentences
+from lab.benchmark.conclusions import sentences
 from lab.benchmark.rows import Row
 from lab.benchmark.tables import Section, Table, sections, summary
 
@@ -53,7 +53,7 @@ def shown(section: Section, rows: Sequence[Row]) -> dict[str, object]:
             Part(charts(part, targets), table)
             for part, table in zip(section.rows, section.tables, strict=True)
         ],
-        "sentences": sentences(rows) if section.key == "crossover" else [],
+        "sentences": sentences(section.key, rows),
     }
 
 

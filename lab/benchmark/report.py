@@ -20,7 +20,7 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 
 from lab.benchmark import articles, conditions, page
-from lab.benchmark.crossover import sentences
+from lab.benchmark.conclusions import sentences
 from lab.benchmark.rows import Row
 from lab.benchmark.tables import Section, Table, sections, summary
 
@@ -105,9 +105,8 @@ def show_section(section: Section, rows: list[Row], console: Console) -> None:
     for table in section.tables:
         console.print()
         console.print(as_rich(table))
-    if section.key == "crossover":
-        for sentence in sentences(rows):
-            console.print(escape(sentence))
+    for sentence in sentences(section.key, rows):
+        console.print(escape(sentence))
 
 
 def as_rich(table: Table) -> RichTable:

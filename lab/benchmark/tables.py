@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from lab.benchmark import figures
 from lab.benchmark.measures import BY_KEY, GROUPS, Group
 from lab.benchmark.rows import SECONDS_UNTIL_EXP, Row, of_whoami
-from lab.benchmark.subjects import place
+from lab.benchmark.subjects import SUBJECTS, place, subject
 
 NOTHING = "-"  # was not measured
 SUMMARY = (
@@ -64,7 +64,7 @@ def section(group: Group, rows: Sequence[Row]) -> Section:
 
 def table(rows: list[Row]) -> Table:
     """A line for each subject, a column for each measure and each value it is varied across."""
-    columns, lines = columns_of(rows), lines_of(rows)
+    columns, lines = columns_of(rows), with_sharers(lines_of(rows), rows)
     units = {column: unit_of(rows, column) for column in columns}
     measures = list(dict.fromkeys(column[0] for column in columns))
     shared = set(units.values())
@@ -114,6 +114,15 @@ def lines_of(rows: Iterable[Row]) -> list[Line]:
     return sorted(dict.fromkeys(line_of(row) for row in rows), key=lambda line: place(line[0]))
 
 
+def with_sharers(lines: list[Line], rows: Iterable[Row]) -> list[Line]:
+    """And those of whom nothing was measured because it is another's: they are told of it."""
+    if not all(BY_KEY[row.measure].is_shared for row in rows):
+        return lines
+    here = {key for key, _ in lines}
+    sharing: list[Line] = [(each.key, ()) for each in SUBJECTS if each.keeps_as in here]
+    return sorted(dict.fromkeys([*lines, *sharing]), key=lambda line: place(line[0]))
+
+
 def name_of(line: Line) -> str:
     subject, varied = line
     return ", ".join([subject, *(figures.parameter(*pair) for pair in varied)])
@@ -141,7 +150,14 @@ def cell(rows: Iterable[Row], line: Line, column: Column, unit: str) -> str:
     said = [
         figures.with_spread(row) if row.unit == unit else figures.with_unit(row) for row in here
     ]
-    return "; ".join(said) or NOTHING
+    return "; ".join(said) or shared_with(rows, line, column) or NOTHING
+
+
+def shared_with(rows: Iterable[Row], line: Line, column: Column) -> str:
+    """Whose figure it is as well, where it was measured for all who share a store."""
+    other = subject(line[0]).keeps_as
+    is_there = any(row.subject == other and column_of(row) == column for row in rows)
+    return f"as {other}" if BY_KEY[column[0]].is_shared and is_there else ""
 
 
 def note(rows: Iterable[Row]) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from lab.benchmark.report import Report
 from lab.benchmark.rows import SECONDS_UNTIL_EXP, Row
-from lab.benchmark.subjects import FLOOR, SUBJECTS
+from lab.benchmark.subjects import FLOORS, SUBJECTS, subject
 
 MADE = "2026-11-21T18:00:00+00:00"
 CONDITIONS: dict[str, Any] = {
@@ -35,13 +35,27 @@ def report(rows: list[Row] | None = None, **others: Any) -> Report:
 def every_measure() -> list[Row]:
     """As much as a full run would give, of every subject."""
     rows = []
-    for place, subject in enumerate(SUBJECTS):
-        rows += of_requests(subject.key, 1 + place / 6)
-        if subject.key != FLOOR:
-            rows += of_logins(subject.key, 1 + place / 6, forgets=subject.flow == "sessions")
-        if subject.is_ours:
-            rows += of_redis(subject.key, 1 + place / 6, trips=int(place in (2, 6)))
-    return rows + of_tokens()
+    for place, each in enumerate(SUBJECTS):
+        rows += of_requests(each.key, 1 + place / 6)
+        if each.key not in FLOORS:
+            rows += of_logins(each.key, 1 + place / 6, forgets=each.flow == "sessions")
+        if each.is_ours:
+            rows += of_attacks(each.key, place)
+            rows += of_redis(each.key, 1 + place / 6, trips=int(place in (2, 6)))
+    return rows + of_tokens() + of_servers()
+
+
+def of_servers() -> list[Row]:
+    rows = []
+    for place, server in enumerate(("gunicorn gthread", "gunicorn sync", "granian"), start=10):
+        for clients in (1, 50):
+            varied: dict[str, int | float | str] = {"strategy": "jwt-expiry", "clients": clients}
+            rows.append(
+                Row("server_requests_per_second", server, "1/s", around(60 * place), varied)
+            )
+        answered = [float(server != "gunicorn sync") * 10]
+        rows.append(Row("server_answers_beside_slow", server, "", answered, {"slow_clients": 4}))
+    return rows
 
 
 def of_requests(key: str, cost: float) -> list[Row]:
@@ -51,7 +65,13 @@ def of_requests(key: str, cost: float) -> list[Row]:
         many = min(clients, 4) * 620 / cost
         rows.append(Row("requests_per_second", key, "1/s", around(many), varied))
         rows.append(Row("cpu_milliseconds", key, "ms", around(0.17 * cost), varied))
-        for measure, times in (("latency_p50", 1), ("latency_p95", 1.9), ("latency_p99", 3.4)):
+        rows.append(Row("errors", key, "", [0, 0, 0], varied))
+        for measure, times in (
+            ("latency_mean", 1.1),
+            ("latency_p50", 1),
+            ("latency_p95", 1.9),
+            ("latency_p99", 3.4),
+        ):
             value = times * 1000 * clients / many
             rows.append(Row(measure, key, "ms", around(value, noise=0.08), varied))
     return [
@@ -79,7 +99,27 @@ def of_logins(key: str, cost: float, *, forgets: bool) -> list[Row]:
         Row("refresh", key, "ms", around(4 * cost), {"rotation": "on"}),
         Row("refresh", key, "ms", around(2.5 * cost), {"rotation": "off"}),
         Row("credential_bytes_client", key, "bytes", [32 if forgets else 347]),
-        Row("credential_bytes_store", key, "bytes", [388]),
+        *of_stores(key),
+    ]
+
+
+def of_stores(key: str) -> list[Row]:
+    if subject(key).keeps_as:
+        return []
+    rows = []
+    for devices in (1, 2):
+        varied: dict[str, int | float | str] = {"devices": devices}
+        rows.append(Row("credential_bytes_store", key, "bytes", [388], varied))
+        rows.append(Row("memory_per_10000_logins", key, "bytes", [3_880_000], varied))
+    return rows
+
+
+def of_attacks(key: str, place: int) -> list[Row]:
+    varied: dict[str, int | float | str] = {"run": MADE}
+    return [
+        Row("attacks_succeed", key, "", [place], varied),
+        Row("attacks_apply", key, "", [60], varied),
+        *(Row(f"audit_{what}", key, "", [6]) for what in ("passed", "points")),
     ]
 
 
@@ -93,7 +133,7 @@ def of_redis(key: str, cost: float, *, trips: int) -> list[Row]:
         for live in (1, 1_000, 1_000_000):
             varied: dict[str, int | float | str] = {"live": live, "call": call}
             rows.append(Row("scale", key, "µs", around(300 * cost + live / 50_000), varied))
-    return [*rows, Row("memory_per_10000_logins", key, "bytes", [3_880_000.0])]
+    return rows
 
 
 def of_tokens() -> list[Row]:

@@ -39,8 +39,9 @@ def test_every_number_that_is_found_comes_from_a_row(claim: Claim) -> None:
     varied = {str(value) for row in rows for value in row.parameters.values()}
     names = r"p95|HS256|RS256|ES256"
     numbers = set(re.findall(r"\d[\d.,]*\d|\d", re.sub(names, "", claim.found(rows))))
-    # 0 is a difference of two rows, 1 their ratio.
-    assert numbers - varied <= {"777", "0", "1"}
+    # 0 is a difference of two rows, 1 their ratio, 100 (%) as well; three repetitions of one row
+    # were added up.
+    assert numbers - varied <= {"777", "0", "1", "100"}
     assert "777" in numbers
 
 
@@ -59,6 +60,31 @@ def test_a_request_is_said_with_its_counts() -> None:  # B1
     ]
     assert found("B1", *rows) == (
         "session-redis 2 ms, p95 3 ms (1 client), SQL statements: 0, Redis commands: 1"
+    )
+
+
+def attacked(subject: str, succeed: int, apply: int) -> list[Row]:
+    counts = {"attacks_succeed": succeed, "attacks_apply": apply}
+    return [Row(measure, subject, "", [n], {"run": "now"}) for measure, n in counts.items()]
+
+
+def test_a_request_is_said_with_its_mean_and_what_attacks_came_to() -> None:  # B1
+    rows = [
+        Row("latency_p50", "jwt-naive", "ms", [2], {"clients": 1}),
+        Row("latency_mean", "jwt-naive", "ms", [4], {"clients": 1}),
+        *attacked("jwt-naive", 9, 45),
+    ]
+    assert found("B1", *rows) == (
+        "jwt-naive 2 ms, mean 4 ms (1 client), attacks that succeed: 9 of 45 (20%)"
+    )
+    assert found("B1", *rows[2:]) == "jwt-naive, attacks that succeed: 9 of 45 (20%)"
+
+
+def test_posture_is_what_was_counted() -> None:  # B3
+    points = {"audit_passed": 5, "audit_points": 6}
+    audit = [Row(measure, "jwt", "", [n]) for measure, n in points.items()]
+    assert found("B3", *attacked("jwt-push", 3, 60), *audit) == (
+        "jwt-push, attacks that succeed: 3 of 60 (5%); points of the audit that pass, jwt: 5 of 6"
     )
 
 
@@ -85,7 +111,10 @@ def test_rotation_is_what_it_adds() -> None:  # B5
     assert found("B5", *apart) == "jwt-expiry 2 ms (5.25 with, 3.25 without)"
     close = [refreshing("on", 3, 5), refreshing("off", 2, 4)]
     assert found("B5", *close).endswith("which is within the noise")
-    assert found("B5", apart[0]) == NOT_MEASURED
+    assert found("B5", apart[0]) == (
+        "jwt-expiry 5.25 ms with rotation, which is a part of every refresh of ours"
+    )
+    assert found("B5", apart[1]) == NOT_MEASURED
 
 
 def test_memory_is_a_ratio_of_both() -> None:  # B6
@@ -107,4 +136,9 @@ def test_sizes_grow_with_the_claims() -> None:  # B10
 
 def test_load_is_said_from_few_clients_to_many() -> None:  # B11
     rows = [Row("latency_p95", "jwt-expiry", "ms", [n], {"clients": n}) for n in (50, 1)]
-    assert found("B11", *rows) == "jwt-expiry p95 1 ms (1 client), 50 ms (50 clients)"
+    said = "jwt-expiry p95 1 ms (1 client), 50 ms (50 clients)"
+    assert found("B11", *rows) == said
+    failed = [
+        Row("errors", "jwt-expiry", "", n, {"clients": len(n)}) for n in ([0.0], [0.0] * 49 + [1.0])
+    ]
+    assert found("B11", *rows, *failed) == said + ", requests that failed: 0, 1"

@@ -135,14 +135,20 @@ def test_a_redis_that_does_not_answer_is_named() -> None:
             redis_server.refuse_unfit(f"redis://127.0.0.1:{nobody.getsockname()[1]}/0")
 
 
-def test_refused_requests_are_no_figure() -> None:
-    said = (
-        'noise\n{"requests": 180, "seconds": 0.5, "bytes_read": 149040, "errors": 1, '
-        '"latency_p50": 4.6, "latency_p95": 22.8, "latency_p99": 30.7}\n'
-    )
+def told_by_wrk(**others: int) -> str:
+    told = {"requests": 180, "seconds": 0.5, "bytes_read": 149040, "errors": 0}
+    latencies = {f"latency_{which}": 4.6 for which in ("mean", "p50", "p95", "p99")}
+    return f"noise\n{json.dumps(told | latencies | others)}\n"
 
+
+def test_refused_requests_are_no_figure() -> None:
     with pytest.raises(StageError, match="1 of 180 requests were refused"):
-        read(said, "http://127.0.0.1/")
+        read(told_by_wrk(errors=1), "http://127.0.0.1/")
+
+
+def test_one_failed_request_of_many_is_counted_and_no_reason_to_stop() -> None:
+    assert read(told_by_wrk(errors=1, requests=1000), "http://127.0.0.1/").errors == 1
+    assert read(told_by_wrk(), "http://127.0.0.1/").errors == 0
 
 
 def test_repetitions_of_one_figure_are_one_row() -> None:
@@ -252,6 +258,7 @@ def test_ctrl_c_keeps_what_was_measured_and_leaves_no_process(tmp_path: Path) ->
 
 PEERS = {
     "floor": (0, 0),
+    "floor-of-peers": (0, 0),
     "django-sessions": (1, 1),
     "simplejwt": (1, 0),
     "simplejwt-stateless": (0, 0),
@@ -268,8 +275,9 @@ PEERS = {
 def test_every_peer_logs_in_and_is_counted(tmp_path: Path) -> None:
     mark = secrets.token_hex(8)
     out = tmp_path / "out"
-    arguments = ("--quick", "--only=request", "--subjects", *PEERS, "--out", str(out))
-    process = start(tmp_path, mark, *arguments)
+    subjects = ("jwt-naive", *PEERS)
+    arguments = ("--subjects", *subjects, "--out", str(out))
+    process = start(tmp_path, mark, *arguments, "--only=request", "--only=floor", "--only=store")
     said, _ = process.communicate(timeout=580)
 
     assert process.returncode == 0, said
@@ -278,4 +286,12 @@ def test_every_peer_logs_in_and_is_counted(tmp_path: Path) -> None:
         subject: (*counted["sql_statements", subject], *counted["redis_commands", subject])
         for subject in PEERS
     } == PEERS
+    floors = {subject: counted["times_floor", subject] for subject in PEERS}
+    assert {*floors["floor"]} == {1}
+    assert {*floors["floor-of-peers"]} == {1}
+    # As large as what one of them keeps; of a naive token the server keeps nothing.
+    assert counted["credential_bytes_store", "jwt-naive"] == [0]
+    stores = {*PEERS} - {"floor", "floor-of-peers", "simplejwt-stateless"}
+    assert all(300 < counted["credential_bytes_store", subject][0] < 1000 for subject in stores)
+    assert ("credential_bytes_store", "simplejwt-stateless") not in counted
     assert left_over(mark) == []

@@ -20,7 +20,7 @@ from lab.benchmark.check import (
     check,
 )
 from lab.benchmark.rows import Row
-from lab.benchmark.subjects import ORDER, SUBJECTS
+from lab.benchmark.subjects import FLOORS, ORDER, SUBJECTS
 
 pytestmark = pytest.mark.once
 
@@ -31,7 +31,8 @@ def at_target(*, off_by: float = 0) -> list[Row]:
 
 
 def row_of(target: Target, *values: float) -> Row:
-    varied: dict[str, int | float | str] = {"call": target.call} if target.call else {}
+    named: dict[str, int | float | str] = {"call": target.call, "devices": target.devices}
+    varied = {name: value for name, value in named.items() if value}
     return Row(target.measure, target.subject, "", list(values), varied)
 
 
@@ -76,6 +77,15 @@ def test_a_count_of_another_call_is_not_that_of_whoami() -> None:
     assert against(whoami, [refresh, plain]).verdict == REACHED
 
 
+def test_a_target_says_how_many_devices_it_is_meant_for() -> None:
+    (target,) = (t for t in TARGETS if t.measure == "credential_bytes_store")
+    of_one = Row(target.measure, target.subject, "", [399], {"devices": 1})
+    line = against(target, [of_one, row_of(target, 401)])
+    assert line.about == "session-redis, Bytes that the store keeps, user with 2 devices"
+    assert (line.found, line.verdict) == ("401", MISSED)
+    assert against(target, [of_one]).verdict == NOT_MEASURED
+
+
 def rate(subject: str, value: float, clients: int) -> Row:
     return Row("requests_per_second", subject, "1/s", [value], {"clients": clients})
 
@@ -100,7 +110,7 @@ def test_rates_at_other_numbers_of_clients_are_not_compared() -> None:
 
 def test_every_peer_is_met_by_one_of_ours() -> None:
     met = Counter(peer for peers in PEERS.values() for peer in peers)
-    peers = [subject.key for subject in SUBJECTS if not subject.is_ours and subject.key != "floor"]
+    peers = {subject.key for subject in SUBJECTS if not subject.is_ours} - {*FLOORS}
     assert met == Counter(peers)
     assert PEERS.keys() <= ORDER.keys()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from django.test import Client
@@ -13,16 +14,9 @@ from pytest_django import Settings
 import jwt_api.flow
 from accounts.models import User
 from authdemo import simulated_redis
-from lab.benchmark import floor
-from lab.benchmark.floor import (
-    NotAnswered,
-    Subject,
-    figures,
-    get,
-    mounted,
-    warmed_up,
-    without_the_lab,
-)
+from lab.benchmark import floor, in_process
+from lab.benchmark.floor import figures, mount, mounted, warmed_up, without_the_lab
+from lab.benchmark.in_process import NotAnswered, Subject, get
 from lab.benchmark.rows import Row
 from lab.differences import difference
 from lab.management.commands.floor import logged_in, strategies
@@ -35,7 +29,7 @@ pytestmark = [pytest.mark.once, pytest.mark.django_db(transaction=True)]
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is counted is the same after two requests as after hundreds."""
-    monkeypatch.setattr(floor, "WARM_UP", 2)
+    monkeypatch.setattr(in_process, "WARM_UP", 2)
 
 
 def by_subject(rows: list[Row], measure: str) -> dict[str, list[float]]:
@@ -115,6 +109,23 @@ def test_the_floor_is_on_no_site() -> None:
     with pytest.raises(Resolver404):
         resolve("/api/floor/whoami/")
     assert Client().get("/api/floor/whoami/").status_code == 404
+
+
+def test_the_floor_is_on_the_site_that_is_there_to_be_measured(settings: Settings) -> None:
+    """`lab.benchmark.run.wsgi` mounts it, and only the benchmark's stage starts that."""
+    settings.ROOT_URLCONF = settings.ROOT_URLCONF  # so that it is put back
+    mount()
+    assert Client().get("/api/floor/whoami/").json()["id"] == 1
+    assert Client().get("/api/jwt/whoami/").status_code == 401
+
+    folder = Path(floor.__file__).parent.parent.parent
+    named = [
+        file.name
+        for part in ("accounts", "authdemo", "jwt_api", "lab", "sessions_api")
+        for file in (folder / part).rglob("*.py")
+        if "benchmark.run.wsgi" in file.read_text(encoding="utf-8")
+    ]
+    assert named == ["stage.py"]
 
 
 def test_simulated_redis_is_refused(settings: Settings) -> None:

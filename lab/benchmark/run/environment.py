@@ -12,7 +12,7 @@ from django.conf import settings
 from lab.staging.processes import StageError, finish
 
 REQUIREMENTS = Path(__file__).parent.parent / "requirements.txt"
-NAMES = ("django-rest-knox", "django-allauth", "dj-rest-auth")
+NAMES = ("django-rest-knox", "django-allauth", "dj-rest-auth", "granian", "waitress")
 TELL = (
     "import json, sys; from importlib.metadata import version; "
     "print(json.dumps({name: version(name) for name in sys.argv[1:]}))"

@@ -1,8 +1,7 @@
 """How do a million logins get there? Written in bulk, as the flows write one.
 
-Runs inside the measured site: adds the logins of these numbers, a session and a token family each,
-of users who have so many devices. What a session holds is copied from one
-that somebody really has: ada's.
+Runs inside the measured site: adds the logins of these numbers, a session and a token family each.
+What a session holds is copied from one that somebody really has: ada's.
 """
 
 from __future__ import annotations
@@ -24,15 +23,16 @@ from sessions_api import store
 from sessions_api.records import digest_of, index_name, new_session_id, session_key_name
 
 FIRST_USER = 1_000_000  # far above those who can log in
+DEVICES_OF_A_USER = 2
 AT_ONCE = 10_000
 
 
-def fill(first: int, last: int, *, devices: int) -> None:
+def fill(first: int, last: int) -> None:
     """Add the logins from `first` up to, and without, `last`."""
     model = User.objects.get(username=USERNAME)
     for start in range(first, last, AT_ONCE):
         numbers = range(start, min(start + AT_ONCE, last))
-        users = [FIRST_USER + number // devices for number in numbers]
+        users = [FIRST_USER + number // DEVICES_OF_A_USER for number in numbers]
         with transaction.atomic():
             add_users(users)
             add_families(numbers, users)

@@ -25,7 +25,8 @@ MARGIN_SECONDS = 60  # longer than any step drives with one login
 class Counts:
     """How often, and for how many seconds; what a run has too little of is noise.
 
-    `far_peers`: are the peers measured as well while Redis is further away?
+    `peers_throughout`: are the peers measured as well where it takes long: while Redis is further
+    away, in the process, and in their stores?
     """
 
     clients: tuple[int, ...]
@@ -38,11 +39,11 @@ class Counts:
     distances: tuple[float, ...]  # milliseconds
     distance_rounds: int
     distance_seconds: float
-    far_peers: bool
+    peers_throughout: bool
     floor_rounds: int
     live: tuple[int, ...]
     scale_rounds: int
-    devices_of_a_user: int = 2
+    devices_of_a_user: tuple[int, ...]
 
 
 FULL = Counts(
@@ -56,10 +57,11 @@ FULL = Counts(
     distances=(0, 0.25, 0.5, 1, 2, 5),
     distance_rounds=3,
     distance_seconds=1,
-    far_peers=True,
+    peers_throughout=True,
     floor_rounds=100,
     live=(1, 1_000, 100_000, 1_000_000),
     scale_rounds=10,
+    devices_of_a_user=(1, 2),
 )
 QUICK = Counts(
     clients=(10,),
@@ -72,10 +74,11 @@ QUICK = Counts(
     distances=(0, 2),
     distance_rounds=1,
     distance_seconds=0.15,
-    far_peers=False,
+    peers_throughout=False,
     floor_rounds=20,
-    live=(1, 8_000),
+    live=(1, 2_000),
     scale_rounds=1,
+    devices_of_a_user=(2,),
 )
 
 

@@ -1,4 +1,4 @@
-"""Who is measured, and where? Strategies of this project, peers, and a view that asks nobody."""
+"""Who is measured, and where? Strategies of this project, peers, and of each a view for all."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from functools import partial
 
 from lab.benchmark.run import logins
 from lab.benchmark.run.logins import Login
+from lab.benchmark.subjects import FLOOR, PEERS_FLOOR
 from lab.staging.processes import StageError
 from lab.strategies import STRATEGIES
 
@@ -37,7 +38,7 @@ class Subject:
 
 BOTH = (("off", PEERS), ("on", PEERS_ROTATING))
 THEIRS = (
-    Subject("floor", PEERS, "/floor/whoami/", logins.Nobody),
+    Subject(PEERS_FLOOR, PEERS, "/floor/whoami/", logins.Nobody),
     Subject("django-sessions", PEERS, "/django-sessions/whoami/", logins.DjangoSessions),
     Subject("simplejwt", PEERS, "/simplejwt/whoami/", logins.SimpleJwt, BOTH),
     Subject("simplejwt-stateless", PEERS, "/simplejwt-stateless/whoami/", logins.SimpleJwt),
@@ -55,8 +56,9 @@ THEIRS = (
 
 
 def ours() -> tuple[Subject, ...]:
-    """Every strategy, each under a contract of its own in the lab."""
-    return tuple(contract(row.key, f"/lab/strategies/{row.key}/") for row in STRATEGIES)
+    """The floor, then every strategy, each under a contract of its own in the lab."""
+    floor = Subject(FLOOR, SITE, f"/api/{FLOOR}/whoami/", logins.Nobody)
+    return floor, *(contract(row.key, f"/lab/strategies/{row.key}/") for row in STRATEGIES)
 
 
 def contract(key: str, path: str) -> Subject:

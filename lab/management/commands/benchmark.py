@@ -21,13 +21,11 @@ from lab.benchmark import check as targets
 from lab.benchmark import compare, report
 from lab.benchmark.documents import Interrupted, write_docs
 from lab.benchmark.report import NoReport, Report
-from lab.benchmark.run.measuring import MEASURES, ON_REQUEST
+from lab.benchmark.run.measuring import EVERY_MEASURE, MEASURES
 from lab.benchmark.run.plan import FULL, QUICK, Bench, Step
 from lab.benchmark.run.stage import Choice, staged
 from lab.benchmark.run.subjects import chosen, every
 from lab.staging.processes import StageError
-
-EVERY_MEASURE = MEASURES | ON_REQUEST
 
 
 class Command(BaseCommand):
@@ -44,7 +42,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--only",
             action="append",
-            choices=MEASURES | ON_REQUEST,
+            choices=EVERY_MEASURE,
             help="measure this alone; may be repeated",
         )
         parser.add_argument(
@@ -80,7 +78,8 @@ class Command(BaseCommand):
             for name in ("SIGTERM", "SIGHUP"):
                 signal.signal(getattr(signal, name), interrupt)
             with tempfile.TemporaryDirectory(prefix="authdemo-benchmark-") as folder:
-                only = options["only"] or MEASURES
+                is_whole = not (options["quick"] or options["subjects"])
+                only = options["only"] or (EVERY_MEASURE if is_whole else MEASURES)
                 measures = [measure for measure in EVERY_MEASURE if measure in only]
                 found = self.run(choice, measures, Path(folder), options["out"])
             self.judge(found, old, **options)

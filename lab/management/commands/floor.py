@@ -19,16 +19,8 @@ from accounts.contract.flow import Flow
 from accounts.contract.registry import flows
 from accounts.contract.views import WhoamiView
 from accounts.models import User
-from lab.benchmark.floor import (
-    BROWSER,
-    NotAnswered,
-    Subject,
-    figures,
-    get,
-    mounted,
-    warmed_up,
-    without_the_lab,
-)
+from lab.benchmark.floor import figures, mounted, warmed_up, without_the_lab
+from lab.benchmark.in_process import BROWSER, NotAnswered, Subject, get
 from lab.simulated import Simulated
 from lab.strategies import STRATEGIES
 

@@ -11,7 +11,9 @@ from lab.benchmark.run.measuring import (
     request,
     revoke,
     scale,
+    security,
     speed,
+    store,
     tokens,
     wsgi,
 )
@@ -24,8 +26,15 @@ MEASURES: dict[str, Callable[[Bench], list[Step]]] = {
     "tokens": tokens.steps,
     "revoke": revoke.steps,
     "crossover": crossover.steps,
+    "store": store.steps,
     "scale": scale.steps,
     "floor": floor.steps,
+    "attacks": security.attacks,
 }
-# Only where it is asked for: it decides what is run, and says nothing of a strategy.
-ON_REQUEST: dict[str, Callable[[Bench], list[Step]]] = {"servers": wsgi.steps}
+# Not in a quick run, nor in one of chosen subjects: they start servers of their own, and what they
+# find is the same whoever is measured.
+OF_WHOLE_RUNS: dict[str, Callable[[Bench], list[Step]]] = {
+    "servers": wsgi.steps,
+    "audit": security.audit,
+}
+EVERY_MEASURE = MEASURES | OF_WHOLE_RUNS

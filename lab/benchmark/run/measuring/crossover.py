@@ -30,7 +30,9 @@ START_SECONDS = 3
 
 def steps(bench: Bench) -> list[Step]:
     counts = bench.counts
-    subjects = [subject for subject in bench.subjects if counts.far_peers or subject.server == SITE]
+    subjects = [
+        subject for subject in bench.subjects if counts.peers_throughout or subject.server == SITE
+    ]
     if not subjects:
         return []
     far = FarServers(bench, subjects)

@@ -57,6 +57,7 @@ def measure(bench: Bench, subject: Subject, clients: int) -> None:
     used = server.cpu_seconds() - before
     add = bench.readings.add
     add("requests_per_second", subject.key, "1/s", load.per_second, clients=clients)
-    for name in ("latency_p50", "latency_p95", "latency_p99"):
+    for name in ("latency_mean", "latency_p50", "latency_p95", "latency_p99"):
         add(name, subject.key, "ms", getattr(load, name), clients=clients)
+    add("errors", subject.key, "", load.errors, clients=clients)
     add("cpu_milliseconds", subject.key, "ms", 1000 * used / load.requests, clients=clients)

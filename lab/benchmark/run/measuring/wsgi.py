@@ -1,31 +1,38 @@
 """Which web server should answer? The same site, on as many workers, under each of them.
 
 Why it is asked at all: what a server spends on a request is spent by every strategy alike, and
-hides what they differ by. The strategy is the one that costs the least, so that the server shows.
+hides what they differ by. One strategy is the one that costs the least, so that the server shows.
+
+Speed is not all that is asked of a server: beside clients that begin a request and do not end it,
+as many as there are workers, the others want to be answered as well.
 """
 
 from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 from django.conf import settings
 
+from lab.benchmark.measures import SLOW_ASKED, SLOW_SECONDS
 from lab.benchmark.run import environment
 from lab.benchmark.run.measuring.request import REQUESTS
 from lab.benchmark.run.plan import Bench, Step, interleaved
 from lab.benchmark.run.servers import START_SECONDS
 from lab.benchmark.run.subjects import SITE, Subject
+from lab.benchmark.servers import IN_USE
+from lab.staging.gunicorn_config import threads
 from lab.staging.processes import StageError, last_line, running
 
 APPLICATION = "authdemo.wsgi:application"
 SUBJECTS = ("jwt-expiry", "session-redis")
-THREADS = 4
 
 
 def gunicorn(kind: str) -> Callable[[str, int, int], tuple[str, ...]]:
@@ -35,7 +42,7 @@ def gunicorn(kind: str) -> Callable[[str, int, int], tuple[str, ...]]:
             APPLICATION,
             f"--worker-class={kind}",
             f"--workers={workers}",
-            f"--threads={THREADS if kind == 'gthread' else 1}",
+            f"--threads={threads if kind == 'gthread' else 1}",
             f"--bind={host}:{port}",
             "--keep-alive=75",
         )
@@ -44,17 +51,22 @@ def gunicorn(kind: str) -> Callable[[str, int, int], tuple[str, ...]]:
 
 
 def granian(host: str, port: int, workers: int) -> tuple[str, ...]:
-    words = f"--interface wsgi --workers {workers} --blocking-threads {THREADS} --no-ws"
+    words = f"--interface wsgi --workers {workers} --blocking-threads {threads} --no-ws"
     return ("granian", *words.split(), "--host", host, "--port", str(port), APPLICATION)
 
 
 def waitress(host: str, port: int, workers: int) -> tuple[str, ...]:
     """One process, whatever was asked for: it knows no other way."""
-    return ("waitress", f"--listen={host}:{port}", f"--threads={workers * THREADS}", APPLICATION)
+    return (
+        "waitress",
+        f"--listen={host}:{port}",
+        f"--threads={workers * threads}",
+        APPLICATION,
+    )
 
 
 SERVERS: dict[str, Callable[[str, int, int], tuple[str, ...]]] = {
-    "gunicorn gthread": gunicorn("gthread"),
+    IN_USE: gunicorn("gthread"),
     "gunicorn sync": gunicorn("sync"),
     "granian": granian,
     "waitress": waitress,
@@ -74,6 +86,9 @@ def steps(bench: Bench) -> list[Step]:
                     run = partial(under.measure, server, subject, clients)
                     label = f"{subject.key} under {server}, {clients} clients"
                     yield Step(label, counts.seconds + 0.2, run)
+        for server in SERVERS:
+            run = partial(under.measure_beside_slow, server, asked[0])
+            yield Step(f"{server} beside slow clients", SLOW_SECONDS, run)
 
     return [
         Step("the site under each web server", 8, under.start),
@@ -126,6 +141,41 @@ class Servers:
             strategy=subject.key,
             clients=clients,
         )
+
+    def measure_beside_slow(self, server: str, subject: Subject) -> None:
+        bench, url = self.bench, self.urls[server]
+        headers = bench.login(subject).headers
+        with slow_clients(url, bench.workers):
+            answered = answered_in_time(url + subject.whoami, headers)
+        bench.readings.add(
+            "server_answers_beside_slow", server, "", answered, slow_clients=bench.workers
+        )
+
+
+@contextmanager
+def slow_clients(url: str, many: int) -> Iterator[None]:
+    """So many who have sent the first line of a request, and nothing more, until the block ends."""
+    parts = urlsplit(url)
+    with ExitStack() as stack:
+        for _ in range(many):
+            address = (str(parts.hostname), parts.port)
+            client = stack.enter_context(socket.create_connection(address, timeout=10))
+            client.sendall(b"GET /healthz HTTP/1.1\r\n")
+        time.sleep(SLOW_SECONDS / 4)  # until each was accepted by whoever is free
+        yield
+
+
+def answered_in_time(url: str, headers: Mapping[str, str]) -> int:
+    """How many of `SLOW_ASKED` others, who ask at once, are answered within `SLOW_SECONDS`."""
+
+    def is_answered(_: int) -> bool:
+        try:
+            return httpx.get(url, headers=headers, timeout=SLOW_SECONDS).is_success
+        except httpx.TimeoutException:
+            return False
+
+    with ThreadPoolExecutor(SLOW_ASKED) as others:
+        return sum(others.map(is_answered, range(SLOW_ASKED)))
 
 
 def python_with_servers() -> Path:
