@@ -86,6 +86,20 @@ DIFFERENCES = (
         },
     ),
     Difference(
+        key="code_of_a_deleted_user",
+        question="What is said to a login whose user was deleted?",
+        answers={
+            "sessions": "credential_revoked",
+            "jwt": "credential_revoked",
+            "session-database": "credential_invalid",
+        },
+        because={
+            "sessions": "Redis remembers for a day that the session was ended.",
+            "jwt": "The token is good, and its user is not there.",
+            "session-database": "Its row is gone, and nothing else remembers it.",
+        },
+    ),
+    Difference(
         key="whoami_redis_commands",
         question="How many Redis commands does `whoami` cost?",
         answers={
@@ -239,10 +253,13 @@ DIFFERENCES = (
         answers={
             "sessions": (),
             "jwt": ("refresh", "whoami", "me", "rename", "logout"),
+            "session-database": ("refresh", "whoami", "me", "rename", "logout"),
         },
         because={
             "sessions": "Everything that a session id means stands in Redis.",
             "jwt": "Redis counts the logins and holds the other flow's devices, and that is all.",
+            "session-database": "Its sessions stand in SQL; Redis counts the logins, and holds the "
+            "other flow's devices.",
         },
     ),
     Difference(

@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,8 +39,13 @@ def manage(environment: dict[str, str], *arguments: str) -> "subprocess.Complete
 
 
 @contextmanager
-def deployed(var_dir: Path, *, server: str = "gunicorn", **settings: str) -> Iterator[Deployment]:
-    """A server of `SERVERS` with the demo users; `settings` go into its environment."""
+def deployed(
+    var_dir: Path, *, server: str = "gunicorn", options: Sequence[str] = (), **settings: str
+) -> Iterator[Deployment]:
+    """A server of `SERVERS` with the demo users; `settings` go into its environment.
+
+    Of its `options` the last one counts, as of anybody's command line.
+    """
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(ROOT),
@@ -54,7 +59,7 @@ def deployed(var_dir: Path, *, server: str = "gunicorn", **settings: str) -> Ite
     manage(environment, "migrate", "--verbosity=0")
     manage(environment, "make_demo_users")
     address = f"127.0.0.1:{free_port()}"
-    command = [sys.executable, "-m", *SERVERS[server], f"--bind={address}"]
+    command = [sys.executable, "-m", *SERVERS[server], *options, f"--bind={address}"]
     with (var_dir / "server.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
     try:

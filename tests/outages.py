@@ -223,10 +223,15 @@ class Wire:
         while True:
             try:
                 near, _ = self.listener.accept()
-                far = socket.socket(socket.AF_UNIX)
-                far.connect(self.target)
             except OSError:
                 return
+            far = socket.socket(socket.AF_UNIX)
+            try:
+                far.connect(self.target)
+            except OSError:  # nobody is there for now; whoever comes later may be luckier
+                near.close()
+                far.close()
+                continue
             self.open += [near, far]
             for work in (self._pass_questions, self._pass_replies):
                 threading.Thread(target=work, args=(near, far), daemon=True).start()

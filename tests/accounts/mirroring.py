@@ -46,9 +46,9 @@ class LateClient(Redis):
         assert self.has_answered.wait(HANGS)
 
 
-def eventually(holds: Callable[[], Any]) -> Any:
+def eventually(holds: Callable[[], Any], *, seconds: float = HANGS) -> Any:
     """Wait until it holds, for as long as only a hang takes."""
-    deadline = time.monotonic() + HANGS
+    deadline = time.monotonic() + seconds
     while not (result := holds()):
         assert time.monotonic() < deadline, "never"
         time.sleep(0.001)

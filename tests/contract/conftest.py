@@ -39,7 +39,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     for marker in (
         "inside(what): looks at something that cannot be seen from outside",
-        "strategies: runs for the strategies of the lab as well (in CI, unless it is `quick`)",
+        "strategies(key, ...): runs for the strategies of the lab as well, or for those named "
+        "(in CI, unless it is `quick`)",
         "quick: runs for the strategies in `make test`, too",
         "needs(what, ...): does not run for strategies that lack one of these (lab.differences)",
     ):
@@ -94,10 +95,12 @@ def strategies_for(metafunc: pytest.Metafunc) -> list[Any]:
     from lab.strategies import STRATEGIES
 
     test = metafunc.definition
-    if is_live(metafunc.config) or not test.get_closest_marker("strategies"):
+    marker = test.get_closest_marker("strategies")
+    if is_live(metafunc.config) or not marker:
         return []
     needed = {name for marker in test.iter_markers("needs") for name in marker.args}
-    return [row for row in STRATEGIES if needed.isdisjoint(difference("lacks", row.key))]
+    rows = [row for row in STRATEGIES if row.key in marker.args or not marker.args]
+    return [row for row in rows if needed.isdisjoint(difference("lacks", row.key))]
 
 
 @pytest.fixture

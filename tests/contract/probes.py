@@ -1,5 +1,7 @@
 """The site, with calls more under each flow: for a role, for a scope, and with none named."""
 
+from typing import Any
+
 from django.urls import path
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
@@ -9,6 +11,7 @@ from accounts.contract.permissions import HasRole, HasScope
 from accounts.contract.registry import flows
 from accounts.contract.views import ContractView
 from authdemo import urls
+from lab.strategies import STRATEGIES
 
 
 class ProbeView(ContractView):
@@ -37,8 +40,14 @@ PROBES = {
     "forgotten": ProbeView,
 }
 
-urlpatterns = [
-    path(f"api/{flow.key}/probe/{name}/", view.as_view(flow=flow))
-    for flow in flows()
-    for name, view in PROBES.items()
-] + urls.urlpatterns
+
+def site_with_probes() -> tuple[Any, ...]:
+    """What `ROOT_URLCONF` may be, with the site as it is now."""
+    mounted = [(f"/api/{flow.key}/", flow) for flow in flows()]
+    mounted += [(row.path, row.flow) for row in STRATEGIES]
+    probes = [
+        path(f"{where[1:]}probe/{name}/", view.as_view(flow=flow))
+        for where, flow in mounted
+        for name, view in PROBES.items()
+    ]
+    return (*probes, *urls.urlpatterns)

@@ -12,7 +12,11 @@ from tests.contract.answers import assert_ended, assert_logged_in, assert_refuse
 from tests.contract.calls import PERSONAL, Call
 from tests.contract.people import Enter, Person, Visit
 
-pytestmark = pytest.mark.inside("changes the user's row")
+pytestmark = [
+    pytest.mark.inside("changes the user's row"),
+    pytest.mark.strategies,
+    pytest.mark.needs("revocation"),
+]
 
 
 def change(person: Person, **values: Any) -> None:
@@ -102,12 +106,13 @@ def test_others_do_not_notice(enter: Enter, ada: Person, grace: Person) -> None:
 @DELETIONS
 @pytest.mark.parametrize("call", [call for call in PERSONAL if call.name != "whoami"], ids=str)
 def test_nothing_of_a_deleted_user_breaks(
-    enter: Enter, ada: Person, call: Call, delete: Any
+    enter: Enter, flow: str, ada: Person, call: Call, delete: Any
 ) -> None:
     client = enter(ada)
     device = client.whoami()["device"]
     delete(ada)
-    assert_refused(call.send(client, ada, device=device), 401, "credential_revoked")
+    said = str(difference("code_of_a_deleted_user", flow))
+    assert_refused(call.send(client, ada, device=device), 401, said)
 
 
 @DELETIONS

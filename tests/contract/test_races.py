@@ -74,6 +74,9 @@ PATIENCE: dict[str, dict[str, Any]] = {
 EACH = 20 if FULL else 3
 """How many logins and how many refreshes race an ending."""
 
+# What a request reads of a process's own memory is judged by the same races.
+pushed = pytest.mark.strategies("session-push", "jwt-push")
+
 Send: TypeAlias = Callable[[], httpx.Response]
 
 
@@ -184,6 +187,7 @@ def live_branches(holders: list[FlowClient], settings: Settings) -> int:
     return exchanged.count(200)
 
 
+@pushed
 @pytest.mark.parametrize("count", [2, 4, 8, 32])
 def test_parallel_refreshes_leave_one_live_successor(
     enter: Enter,
@@ -331,6 +335,7 @@ SCENES = {
 }
 
 
+@pushed
 @pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES)
 def test_a_secret_used_twice(
     enter: Enter,
@@ -477,6 +482,7 @@ def set_stage(enter: Enter, visit: Visit, ada: Person) -> Callable[[], Stage]:
     return set_stage
 
 
+@pushed
 @pytest.mark.parametrize("ending", EVERY_ENDING)
 def test_the_grace_is_not_for_what_was_ended(
     set_stage: Callable[[], Stage], visit: Visit, flow: str, atomic_requests: bool, ending: str
@@ -542,6 +548,7 @@ def assert_dead(client: FlowClient, *, state_ended: bool) -> None:
         assert client.send("GET", "me/").status_code == 401
 
 
+@pushed
 @pytest.mark.parametrize("ending", EVERY_ENDING)
 def test_an_ending_racing_logins_and_refreshes(
     set_stage: Callable[[], Stage],

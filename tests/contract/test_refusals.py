@@ -18,7 +18,7 @@ from tests.contract.answers import (
 from tests.contract.calls import CALLS, PERSONAL, Call
 from tests.contract.people import Enter, Person
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.strategies, pytest.mark.needs("revocation")]
 
 BY_NAME = {call.name: call for call in CALLS}
 WRONG_METHODS = {
@@ -67,7 +67,7 @@ def test_both_at_once_act_each_as_its_own(  # A54
         both.http.cookies.jar.set_cookie(cookie)
     both.token = mine.token or hers.token
     assert both.me()["username"] == ada.username
-    both.flow = other_flow
+    both.flow, both.under = other_flow, hers.under
     assert both.me()["username"] == mallory.username
 
 

@@ -12,15 +12,21 @@ from lab.differences import difference
 from tests.contract.answers import assert_refused
 from tests.contract.clock import Clock
 from tests.contract.people import Enter, Person
+from tests.contract.probes import site_with_probes
 
-pytestmark = pytest.mark.inside("mounts views of its own, and changes rows")
+pytestmark = [
+    pytest.mark.inside("mounts views of its own, and changes rows"),
+    pytest.mark.strategies,
+    pytest.mark.needs("revocation"),
+]
 
 NEAR = 60  # seconds by the test's clock; far more than the test itself takes
 
 
 @pytest.fixture(autouse=True)
-def probes(settings: Any) -> None:
-    settings.ROOT_URLCONF = "tests.contract.probes"
+def probes(flow: str, settings: Any) -> None:
+    """After `flow`, which may have the lab mount its strategies."""
+    settings.ROOT_URLCONF = site_with_probes()
 
 
 def change(person: Person, **values: Any) -> None:

@@ -23,6 +23,7 @@ from jwt_api.models import ProgramToken
 from tests.accounts.racing import log_in, post
 from tests.contract.calls import CALLS, Call
 from tests.contract.people import Person
+from tests.contract.probes import site_with_probes
 from tests.jwt_api.forging import ABSENT, Forge, visitor
 from tests.outages import no_database, no_redis
 from tests.test_architecture import views
@@ -239,7 +240,7 @@ def test_it_opens_no_page(owner: Owner, page: str, method: str) -> None:
 def test_it_carries_no_role(owner: Owner, ada: User, settings: Settings) -> None:
     ada.is_staff = ada.is_superuser = True
     ada.save()
-    settings.ROOT_URLCONF = "tests.contract.probes"
+    settings.ROOT_URLCONF = site_with_probes()
     token = owner.make()["token"]
     for probe in ("staff", "staff-or-admin", "forgotten"):
         assert_refused(use(token, f"/api/jwt/probe/{probe}/"), 403, "permission_denied")

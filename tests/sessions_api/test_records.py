@@ -274,6 +274,25 @@ def test_one_session_weighs_little_even_at_its_longest(redis: Any) -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("address", "agent", "size"),
+    [
+        ("192.0.2.1", "Mozilla/5.0 (X11; Linux x86_64; rv:143.0) Gecko Firefox/143.0", 107),
+        ("2001:db8:1111:2222:3333:4444:5555:6666", "x" * 200, 160),
+    ],
+    ids=["ordinary", "longest"],
+)
+def test_a_record_has_so_many_bytes(redis: Any, address: str, agent: str, size: int) -> None:
+    """What it adds to in memory, above, is an affair of Redis and of its version."""
+    User.objects.create_user("ada", password="ada-demo-password", pk=7, epoch=60_000_000)
+    client = browser()
+    client.defaults.update(REMOTE_ADDR=address, HTTP_USER_AGENT=agent)
+    log_in(client, "sessions")
+    (name,) = redis.keys("session:*")
+    assert redis.strlen(name) == size
+
+
+@pytest.mark.django_db
 def test_many_refreshes_weigh_no_more_than_one(ada: User, redis: Any, settings: Settings) -> None:
     """One device is one record, beside its predecessors of the last ten seconds."""
     settings.GRACE_SECONDS = 0
