@@ -21,6 +21,7 @@ from django.db import connection
 from pytest_django import Settings
 
 from accounts.client import FlowClient
+from accounts.contract.registry import flows
 from accounts.models import AuthEvent, User
 from lab.differences import difference
 from tests.accounts.racing import trials
