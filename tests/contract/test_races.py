@@ -93,11 +93,12 @@ def _many_logins(settings: Settings) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+def _patience(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
     """Forty threads on two cores queue for a lock longer than a request of the site would.
 
     What a request answers that has waited long enough is tested below, by `IMPATIENT`.
     """
+    settings.DATABASE_TIMEOUT_SECONDS = 60
     for option, value in PATIENCE[ENGINE].items():
         monkeypatch.setitem(connection.settings_dict["OPTIONS"], option, value)
 
