@@ -15,6 +15,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django.fixtures import Settings
 
+from authdemo import web_server
+from authdemo.management.commands import demo as command
+
 pytestmark = [
     pytest.mark.once,
     pytest.mark.slow,
@@ -198,6 +201,28 @@ def test_ctrl_c_while_setting_up_ends_calmly(start_demo, var_dir: Path) -> None:
     assert demo.wait() == 0
     assert "Traceback" not in demo.said()
     wait_until_gone(var_dir)
+
+
+def test_ctrl_c_that_a_finalizer_swallowed_still_counts(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    class Garbage:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    def serve(*args: object, **options: object) -> int:
+        raise AssertionError("it serves")
+
+    monkeypatch.setattr(command, "set_up", lambda: Garbage() and None)
+    monkeypatch.setattr(web_server, "serve", serve)
+    settings.LAB, settings.VAR_DIR = True, tmp_path
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)  # it is put back
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        call_command("demo", port=0, skip_checks=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert "Stopped." in capsys.readouterr().out
 
 
 @pytest.mark.thorough

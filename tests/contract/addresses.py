@@ -43,6 +43,7 @@ BESIDE: dict[str, set[str]] = {
     "/lab/side/times/": {"GET", "POST"},
     "/lab/side/revoke/": {"POST"},
     "/lab/remembered/{flow}/": {"GET"},
+    "/lab/remembered/{flow}/ended/": {"GET"},
     "/lab/token/": {"GET"},
     "/lab/token/verify/": {"POST"},
     "/lab/token/session/": {"POST"},
@@ -75,7 +76,10 @@ LEFT_OUT = {
 def addresses(
     client: FlowClient, device: str = "AAAAAAAAAAA", *, but: tuple[str, ...] = ()
 ) -> Iterator[tuple[str, set[str]]]:
-    """Each address as this client asks for it, and its methods."""
+    """Each address as this client asks for it, and its methods.
+
+    One that belongs to no flow does the same for both, so that one of them asks for it.
+    """
     for path, methods in ADDRESSES.items():
-        if path not in but:
+        if path not in but and ("{flow}" in path or client.flow == "sessions"):
             yield path.format(flow=client.flow, device=device), methods

@@ -18,7 +18,12 @@ from tests.contract.answers import (
 from tests.contract.calls import CALLS, PERSONAL, Call
 from tests.contract.people import Enter, Person
 
-pytestmark = [pytest.mark.once, pytest.mark.strategies, pytest.mark.needs("revocation")]
+pytestmark = [
+    pytest.mark.once,
+    # The others share their checks with one of these.
+    pytest.mark.strategies("session-database", "session-push", "jwt-push", "jwt-cookie"),
+    pytest.mark.needs("revocation"),
+]
 
 BY_NAME = {call.name: call for call in CALLS}
 WRONG_METHODS = {

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
 from pathlib import Path
+from threading import Event
 from types import FrameType
 from typing import Any
 
@@ -52,9 +53,7 @@ class Command(BaseCommand):
                 f"{host} can be reached by others, and they would get the lab and the demo "
                 "passwords. Serve other machines by `gunicorn authdemo.wsgi`, with LAB=0."
             )
-        for name in ("SIGTERM", "SIGHUP"):
-            if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is signal.SIG_DFL:
-                signal.signal(getattr(signal, name), interrupt)
+        listen_for_signals()
         try:
             with only_one(settings.VAR_DIR / "demo.lock") as note:
                 exit_code = self.run(note, host, port)
@@ -72,6 +71,8 @@ class Command(BaseCommand):
         with Console(soft_wrap=True, highlight=False) as console:
             with console.status("Setting up ..."):
                 redis = set_up()
+            if interrupted.is_set():
+                raise KeyboardInterrupt
             console.print(introduction(url, redis), end="")
         # Surprise: a connection that was open at the fork would be shared by all workers.
         connections.close_all()
@@ -94,7 +95,23 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+# Surprise: Python drops a KeyboardInterrupt that comes while it runs a finalizer, with a traceback
+# on the terminal, and the command went on as if nobody had pressed Ctrl-C.
+interrupted = Event()
+
+
+def listen_for_signals() -> None:
+    interrupted.clear()
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number and signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+            signal.signal(number, interrupt)
+    told = sys.unraisablehook
+    sys.unraisablehook = lambda dropped: None if interrupted.is_set() else told(dropped)
+
+
 def interrupt(signum: int, frame: FrameType | None) -> None:
+    interrupted.set()
     raise KeyboardInterrupt
 
 
