@@ -48,6 +48,7 @@ MEASURES = (
     Measure("bytes_received", "Bytes received", is_counted=True),
     Measure("times_floor", "Times the floor", chart="bars"),
     Measure("microseconds", "Time in the process"),
+    Measure("times_without_lab", "Times the same without the lab"),
     Measure("cpu_milliseconds", "CPU", across="clients"),
     Measure("login", "Login"),
     Measure("password_hash", "The password's hash alone"),
@@ -106,11 +107,14 @@ GROUPS = (
         "`GET whoami/` once, by a client that is logged in. A floor is the same view without "
         "authentication: `floor` behind this project's middleware, `floor-of-peers` behind that of "
         "the project that the peers stand in. Times the floor, and the time in the process, are "
-        "without a server between; each is held against the floor of its own project.",
+        "without a server between; each is held against the floor of its own project. The lab "
+        "writes receipts for who asks, and costs the others what stands in the last table: the "
+        "same requests, of the same site with LAB=0.",
         (
             ("sql_statements", "redis_commands", "bytes_sent", "bytes_received"),
             ("times_floor", "microseconds"),
             ("cpu_milliseconds",),
+            ("times_without_lab",),
         ),
     ),
     Group(

@@ -206,7 +206,7 @@ def test_what_a_request_costs_is_counted_at_real_servers(tmp_path: Path) -> None
     mark = secrets.token_hex(8)
     out = tmp_path / "out"
     arguments = ("--quick", "--subjects", "session-redis", "jwt-expiry", "--out", str(out))
-    measures = ("--only=request", "--only=revoke", "--only=login")
+    measures = ("--only=request", "--only=revoke", "--only=login", "--only=without_lab")
     process = start(tmp_path, mark, *arguments, *measures)
     said, _ = process.communicate(timeout=100)
 
@@ -230,6 +230,9 @@ def test_what_a_request_costs_is_counted_at_real_servers(tmp_path: Path) -> None
         ((login,), (hashed,), (beyond,)) = (rows[measure, subject] for measure in measured)
         assert hashed > 0
         assert beyond == login - hashed
+    # Of the same order: that LAB=0 has answered at all is what is tested here.
+    for subject in ("floor", "session-redis", "jwt-expiry"):
+        assert 0.2 < rows["times_without_lab", subject][0] < 5
     assert left_over(mark) == []
     assert not (tmp_path / "never-made.sqlite3").exists()
 

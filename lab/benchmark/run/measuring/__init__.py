@@ -15,6 +15,7 @@ from lab.benchmark.run.measuring import (
     speed,
     store,
     tokens,
+    without_lab,
     wsgi,
 )
 from lab.benchmark.run.plan import Bench, Step
@@ -36,5 +37,6 @@ MEASURES: dict[str, Callable[[Bench], list[Step]]] = {
 OF_WHOLE_RUNS: dict[str, Callable[[Bench], list[Step]]] = {
     "servers": wsgi.steps,
     "audit": security.audit,
+    "without_lab": without_lab.steps,
 }
 EVERY_MEASURE = MEASURES | OF_WHOLE_RUNS
