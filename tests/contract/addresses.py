@@ -7,6 +7,7 @@ are that asks; the lab's addresses are 404 where there is no lab.
 from collections.abc import Iterator
 
 from accounts.client import FlowClient
+from accounts.contract.registry import flows
 from tests.contract.calls import CALLS
 
 # In the forms of OAuth instead of the contract's (RFC 7662): a form is its body, HTTP Basic is how
@@ -81,5 +82,5 @@ def addresses(
     One that belongs to no flow does the same for both, so that one of them asks for it.
     """
     for path, methods in ADDRESSES.items():
-        if path not in but and ("{flow}" in path or client.flow == "sessions"):
+        if path not in but and ("{flow}" in path or client.flow == flows()[0].key):
             yield path.format(flow=client.flow, device=device), methods
