@@ -30,7 +30,7 @@ test: ## run every test, on SQLite and on PostgreSQL
 	$(IN_ENVIRONMENT) -m pytest --postgres $(PARALLEL) $(ARGS)
 
 full: ## every full count and every measurement, one after the other: a night and more
-	$(MAKE) test CI=true
+	$(MAKE) test CI=true FULL=true
 	$(MAKE) races
 	$(MAKE) fuzz
 	$(MAKE) mirror

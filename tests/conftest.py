@@ -37,6 +37,7 @@ pytest.register_assert_rewrite("tests.contract.answers")
 
 SETTINGS_FILE = Path(__file__).resolve().parent.parent / "authdemo" / "settings.py"
 CI = os.environ.get("CI", "").lower() in ("1", "true")
+FULL = os.environ.get("FULL", "").lower() in ("1", "true")
 BROWSER_FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
@@ -151,11 +152,11 @@ def services(config: pytest.Config) -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--postgres"):
-        marks = ("once", "browser")
-        once = [item for item in items if any(map(item.get_closest_marker, marks))]
-        items[:] = [item for item in items if item not in once]
-        config.hook.pytest_deselected(items=once)
+    marks = [*(() if FULL else ("full",))]
+    marks += ("once", "browser") if config.getoption("--postgres") else ()
+    left_out = [item for item in items if any(map(item.get_closest_marker, marks))]
+    items[:] = [item for item in items if not any(map(item.get_closest_marker, marks))]
+    config.hook.pytest_deselected(items=left_out)
     # Surprise: once Playwright has begun, its event loop runs in this thread until the end, and
     # asyncio.run() refuses to run another one.
     items.sort(key=lambda item: item.get_closest_marker("browser") is not None)

@@ -28,6 +28,8 @@ from tests.contract.people import NEW_PASSWORD, Enter, Person, Visit
 from tests.contract.transport import InProcess, keep_connections
 
 HERE = Path(__file__).parent
+# They are the two flows as they come, and what reads the list that jwt-push knows by heart.
+AS_OTHERS = ("session-redis", "jwt-expiry", "jwt-lookup")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -83,10 +85,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "flow" in metafunc.fixturenames:
         quick = metafunc.definition.get_closest_marker("quick")
         params = [
-            pytest.param(*each, marks=() if quick or each[0] in keys else pytest.mark.thorough)
+            pytest.param(*each, marks=() if quick or each[0] in keys else marks_of(each[0]))
             for each in found
         ]
         metafunc.parametrize(names, params, indirect=True)
+
+
+def marks_of(strategy: str) -> list[pytest.MarkDecorator]:
+    """In which runs a strategy is tried, where a test is not `quick`."""
+    return [pytest.mark.thorough, *([pytest.mark.full] if strategy in AS_OTHERS else [])]
 
 
 def strategies_for(metafunc: pytest.Metafunc) -> list[Any]:

@@ -33,7 +33,13 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("server", SERVERS)
+@pytest.mark.parametrize(
+    "server",
+    [
+        pytest.param(each, marks=[pytest.mark.full] if each == "waitress" else [])
+        for each in SERVERS
+    ],
+)
 def test_the_suite_holds_against_a_deployment(server: str, tmp_path: Path) -> None:
     with deployed(tmp_path, server=server) as site:
         hold_the_suite_against(site.url)
