@@ -164,6 +164,7 @@ CACHES: dict[str, dict[str, Any]] = {
         "LOCATION": REDIS_URL or embedded_redis.url(VAR_DIR),
         "OPTIONS": {
             "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
+            "REDIS_CLIENT_CLASS": "accounts.redis_client.QuickReadRedis",
             "SOCKET_CONNECT_TIMEOUT": REDIS_TIMEOUT_SECONDS,
             "SOCKET_TIMEOUT": REDIS_TIMEOUT_SECONDS,
         },

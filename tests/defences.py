@@ -1500,6 +1500,27 @@ DEFENCES = (
         "tests/lab/test_strategies.py -k store_of_its_own",
     ),
     Defence(
+        "quick reads: a connection with something left to be read is not used",
+        "accounts/redis_client.py",
+        "if not connection.can_read():",
+        "if True:",
+        "tests/accounts/test_redis_client.py -k nobody_took",
+    ),
+    Defence(
+        "quick reads: a connection whose answer was not awaited is not used again",
+        "accounts/redis_client.py",
+        "            connection.disconnect()\n            raise\n",
+        "            self._idle.append(connection)\n            raise\n",
+        "tests/accounts/test_redis_client.py -k torn",
+    ),
+    Defence(
+        "quick reads: a fork does not read on its parent's connection",
+        "accounts/redis_client.py",
+        "connection if connection.pid == os.getpid() else self._new()",
+        "connection",
+        "tests/accounts/test_redis_client.py -k forked",
+    ),
+    Defence(
         "mirror: an answer under way while its key is announced is not kept",
         "accounts/mirror.py",
         "        if state.entries.get(name) is not claim:\n",
