@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from django.conf import settings
+
 from lab.attacks.attack import Attack, Exchange, Group, Verdict
 from lab.attacks.matrix import WEAK, Cell, differences
 from lab.attacks.report import Report, counts, encode
@@ -21,12 +23,14 @@ WEAKENED_ARE = (
 )
 SIGNS = {Verdict.SUCCEEDS: "✗", Verdict.STOPPED: "✓", Verdict.DOES_NOT_APPLY: "·"}
 # The first step and the last ones: what is between them, in a race, is the same again.
-FIRST, LAST = 1, 3
+FIRST, LAST = 1, 2
 MOST_CHARACTERS = 160
 # What decides; a run on the reader's own machine shows the others as well.
 HEADERS = {"authorization", "cookie", "set-cookie", "www-authenticate", "retry-after", "location"}
 # Django says it a second time with Max-Age, in fewer characters, and the same on every day.
 EXPIRES = re.compile(r"expires=[^;]*; ", re.IGNORECASE)
+# This cookie opens nothing: it only spares a browser some of the limits of logins.
+KNOWN_DEVICE = f"{settings.KNOWN_DEVICE_COOKIE_NAME}="
 
 
 class NotForTheDocs(Exception):
@@ -48,7 +52,8 @@ def write_docs(report: Report, attacks: Sequence[Attack], folder: Path) -> None:
 
 
 def _short(cell: Cell) -> Cell:
-    steps = cell.outcome.evidence
+    applies = cell.outcome.verdict is not Verdict.DOES_NOT_APPLY
+    steps = cell.outcome.evidence if applies else ()
     if len(steps) > FIRST + LAST:
         left_out = Exchange("", "", "", f"({len(steps) - FIRST - LAST} more like these)", 0)
         steps = (*steps[:FIRST], left_out, *steps[-LAST:])
@@ -67,8 +72,15 @@ def _brief(step: Exchange) -> Exchange:
 
 
 def _deciding(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
-    kept = ((name, value) for name, value in headers if name.lower() in HEADERS)
-    return tuple((name, EXPIRES.sub("", value)) for name, value in kept)
+    told = [(name, _of_cookies(value)) for name, value in headers if name.lower() in HEADERS]
+    return tuple((name, value) for name, value in told if value)
+
+
+def _of_cookies(header: str) -> str:
+    if header.startswith(KNOWN_DEVICE):  # either it is set, or nothing else is sent
+        return ""
+    cookies = EXPIRES.sub("", header).split("; ")
+    return "; ".join(cookie for cookie in cookies if not cookie.startswith(KNOWN_DEVICE))
 
 
 def page(report: Report, attacks: Sequence[Attack]) -> str:

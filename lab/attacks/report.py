@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,13 @@ from lab.attacks.attack import Exchange, Outcome, Source, Verdict
 from lab.attacks.matrix import WEAK, Cell
 
 KIND = "authdemo attacks"  # tells our file from any other JSON
+# What is left out of the file where it is empty.
+OPTIONAL = {
+    field.name
+    for kind in (Outcome, Exchange)
+    for field in fields(kind)
+    if field.default is not MISSING
+}
 
 
 class NoReport(Exception):
@@ -91,8 +98,12 @@ def write(report: Report, path: Path) -> None:
 
 def encode(report: Report) -> str:
     """A line for each cell: the diff of two reports names the cells that differ."""
-    cells = ",\n".join(_line(asdict(cell)) for cell in report.cells)
+    cells = ",\n".join(_line(asdict(cell, dict_factory=_told)) for cell in report.cells)
     return f'{{"kind": {_line(KIND)}, "made": {_line(report.made)}, "cells": [\n{cells}\n]}}\n'
+
+
+def _told(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: value for name, value in items if value or name not in OPTIONAL}
 
 
 def _line(value: Any) -> str:
@@ -118,15 +129,15 @@ def _cell(found: dict[str, Any]) -> Cell:
     outcome = Outcome(
         verdict=Verdict(told["verdict"]),
         lesson=told["lesson"],
-        evidence=tuple(map(_exchange, told["evidence"])),
-        held=Source(**told["held"]) if told["held"] else None,
+        evidence=tuple(map(_exchange, told.get("evidence", ()))),
+        held=Source(**told["held"]) if told.get("held") else None,
     )
     return Cell(found["attack"], found["strategy"], outcome, found["seconds"])
 
 
 def _exchange(found: dict[str, Any]) -> Exchange:
     headers = {
-        name: tuple((str(header), str(value)) for header, value in found[name])
+        name: tuple((str(header), str(value)) for header, value in found.get(name, ()))
         for name in ("request_headers", "response_headers")
     }
     return Exchange(**{**found, **headers})
