@@ -6,6 +6,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.core.exceptions import MiddlewareNotUsed
+from django.db import connection
 from django.http import HttpRequest, HttpResponseBase
 
 
@@ -35,9 +37,11 @@ def patience(seconds: float) -> Iterator[None]:
 
 
 class PatienceMiddleware:
-    """Bounds what the request below it waits for PostgreSQL."""
+    """Bounds what the request below it waits for PostgreSQL. SQLite is in no other process."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        if connection.vendor != "postgresql":
+            raise MiddlewareNotUsed
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
