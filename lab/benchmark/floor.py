@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
-from django.core.handlers.wsgi import WSGIHandler
 from django.core.servers.basehttp import get_internal_wsgi_application
 from django.http import HttpRequest, HttpResponseBase
 from django.test.utils import override_settings
@@ -98,19 +97,11 @@ class Counted(Measured):
         rows = []
         for subject in self.subjects:
             with counted(_redis()) as cost:
-                answer(subject.application or self.application, subject.environ())
+                answer(self.application, subject.environ())
             redis = sum(cost.redis.values())
             rows.append(Row("sql_statements", subject.name, "statements", [len(cost.sql)]))
             rows.append(Row("redis_commands", subject.name, "commands", [redis]))
         return rows
-
-
-def without_the_lab() -> Subject:
-    """The floor of the same site with LAB=0: what nobody asks for there, receipts above all."""
-    name = "floor, LAB=0"
-    with override_settings(LAB=False):
-        application = WSGIHandler()  # which has the middleware of the settings as they are now
-    return Subject(name, get(f"/api/{FLOOR}/whoami/"), application=application)
 
 
 def _redis() -> Any:

@@ -21,9 +21,8 @@ from lab.benchmark.rows import Row
 
 Environ = dict[str, Any]
 View = Callable[[HttpRequest], HttpResponseBase]
-BLOCK = (
-    5  # requests in a row of one subject: short, so that most are over before they are preempted
-)
+# Requests in a row of one subject: few, so that most are over before they are preempted.
+BLOCK = 5
 WARM_UP = 200  # requests of each subject
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
@@ -33,13 +32,11 @@ class Subject:
     """Whose request is measured. `environ` makes the WSGI environ of the next one.
 
     `view` answers it, at `/api/<name>/whoami/`; None: whatever the site has at that address.
-    `application` is the site, if it is another one.
     """
 
     name: str
     environ: Callable[[], Environ]
     view: View | None = None
-    application: Any = None
 
 
 class NotAnswered(Exception):
@@ -81,10 +78,9 @@ class Measured:
     def block(self, subject: Subject, requests: int = BLOCK) -> float:
         """Microseconds per request. What makes the environs is not timed."""
         environs = [subject.environ() for _ in range(requests)]
-        application = subject.application or self.application
         began = time.perf_counter_ns()
         for environ in environs:
-            answer(application, environ)
+            answer(self.application, environ)
         return (time.perf_counter_ns() - began) / requests / 1000
 
     def warm_up(self) -> None:

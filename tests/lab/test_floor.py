@@ -15,7 +15,7 @@ import jwt_api.flow
 from accounts.models import User
 from authdemo import simulated_redis
 from lab.benchmark import floor, in_process
-from lab.benchmark.floor import figures, mount, mounted, warmed_up, without_the_lab
+from lab.benchmark.floor import figures, mount, mounted, warmed_up
 from lab.benchmark.in_process import NotAnswered, Subject, get
 from lab.benchmark.rows import Row
 from lab.differences import difference
@@ -81,20 +81,6 @@ def test_commands_that_a_subject_runs_are_counted() -> None:
         rows = measured.counts()
     assert by_subject(rows, "sql_statements") == {"me": [1]}
     assert by_subject(rows, "redis_commands") == {"me": [1]}
-
-
-def test_the_same_site_without_the_lab_is_measured_beside_it(lab: None) -> None:
-    """Its application has none of the lab's middleware, and the other one has all of it."""
-    away = without_the_lab()
-    with warmed_up([away]) as measured:
-        measured.repeat(1)
-        rows = measured.rows()
-    assert by_subject(rows, "microseconds").keys() == {"floor", away.name}
-
-    asked = away.environ() | {"HTTP_X_LAB_RECEIPT": "1"}
-    headers: list[list[tuple[str, str]]] = []
-    away.application(asked, lambda status, sent: headers.append(sent)).close()
-    assert "X-Lab-Receipt" not in dict(headers[0])
 
 
 def test_a_refused_request_is_no_figure() -> None:

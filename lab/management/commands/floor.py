@@ -19,7 +19,7 @@ from accounts.contract.flow import Flow
 from accounts.contract.registry import flows
 from accounts.contract.views import WhoamiView
 from accounts.models import User
-from lab.benchmark.floor import figures, mounted, warmed_up, without_the_lab
+from lab.benchmark.floor import figures, mounted, warmed_up
 from lab.benchmark.in_process import BROWSER, NotAnswered, Subject, get
 from lab.simulated import Simulated
 from lab.strategies import STRATEGIES
@@ -45,7 +45,6 @@ class Command(BaseCommand):
                 if profile:
                     self.profile(profile, subjects)
                     return
-                subjects.append(without_the_lab())
                 for row in figures(subjects, repetitions=repetitions):
                     low, high = row.spread
                     spread = f"   {low:g} to {high:g}" if high > low else ""
