@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pytest_django import Settings
 
     from accounts.models import User
+    from tests.outages import PrivateRedis
 
 # Here, because tests outside of the contract suite import it as well, and may come first.
 pytest.register_assert_rewrite("tests.contract.answers")
@@ -161,8 +162,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     # asyncio.run() refuses to run another one.
     items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
     if hasattr(config, "workerinput"):
-        # A long file that one worker begins last keeps all others waiting.
-        items.sort(key=lambda item: not is_slow(item))
+        # A long file that one worker begins last keeps all others waiting; and a test that wants to
+        # be alone does so for as long as the longest that another one is at.
+        alone = {item.path for item in items if item.get_closest_marker("alone")}
+        items.sort(key=lambda item: (item.path in alone, not is_slow(item)))
     skip_without_browser(items)
 
 
@@ -282,6 +285,15 @@ def atomic_requests(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
 
 
 # --- who takes part, where no suite has people of its own -----------------------------------
+
+
+@pytest.fixture
+def server(settings: "Settings") -> Iterator["PrivateRedis"]:
+    """A running Redis that the site uses for this test."""
+    from tests.outages import private_redis
+
+    with private_redis(settings) as server:
+        yield server
 
 
 @pytest.fixture

@@ -38,6 +38,16 @@ class Scene:
     ends: float = 0.0
     """When the login's credential is over if nobody ends it: Unix seconds."""
 
+    @contextmanager
+    def entered(self) -> Iterator[Scene]:
+        """Log in, and leave nothing open afterwards."""
+        try:
+            self.login = self.logged_in()
+            yield self
+        finally:
+            for client in self.clients:
+                client.http.close()
+
     def client(self) -> FlowClient:
         client = FlowClient(self.url, self.strategy.key, under=UNDER)
         self.clients.append(client)
@@ -148,13 +158,10 @@ def scene_for(url: str, strategy: Strategy) -> Iterator[Scene]:
     User.objects.filter(username__startswith=PREFIX).delete()
     password = secrets.token_urlsafe(16)
     user = User.objects.create_user(f"{PREFIX}{secrets.token_hex(4)}", password=password)
-    scene = Scene(url, strategy, user, password)
     try:
-        scene.login = scene.logged_in()
-        yield scene
+        with Scene(url, strategy, user, password).entered() as scene:
+            yield scene
     finally:
-        for client in scene.clients:
-            client.http.close()
         User.objects.filter(pk=user.pk).delete()
 
 

@@ -10,13 +10,15 @@ fails some ten logins of each user on purpose: wait for the end of the login lim
 window (5 minutes by default) before the next one.
 """
 
+from __future__ import annotations
+
 import ssl
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import permutations
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -26,6 +28,9 @@ from accounts.client import FlowClient, Refused
 from tests.contract.clock import Clock
 from tests.contract.people import NEW_PASSWORD, Enter, Person, Visit
 from tests.contract.transport import InProcess, keep_connections
+
+if TYPE_CHECKING:
+    from tests.outages import PrivatePostgres
 
 HERE = Path(__file__).parent
 # They are the two flows as they come, and what reads the list that jwt-push knows by heart.
@@ -269,3 +274,13 @@ def clock(site: str) -> Iterator[Clock]:
 
     with time_machine.travel(datetime.now(UTC), tick=True) as traveller:
         yield Clock(traveller, get_redis_connection("auth"))
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[PrivatePostgres]:
+    """A PostgreSQL that may be stopped; it starts when a test uses it."""
+    from tests.outages import PrivatePostgres
+
+    server = PrivatePostgres()
+    yield server
+    server.end()

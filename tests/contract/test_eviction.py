@@ -6,17 +6,16 @@ another one does not. Key by key it is told in `tests/sessions_api/test_eviction
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
-from pytest_django import Settings
 
 from accounts.client import FlowClient
 from accounts.models import User
 from lab.differences import difference
 from tests.contract.answers import steal
 from tests.contract.people import Person, Visit
-from tests.outages import PrivateRedis, evict, evicting, needs_redis_server, private_redis
+from tests.outages import PrivateRedis, evict, evicting, needs_redis_server
 
 pytestmark = [
     pytest.mark.inside("has its Redis evict"),
@@ -30,12 +29,6 @@ ENDINGS: dict[str, Callable[[FlowClient], None]] = {
     "logout-all": FlowClient.logout_all,
 }
 ASKED = (("GET", "whoami/"), ("GET", "me/"), ("PATCH", "me/"), ("POST", "refresh/"))
-
-
-@pytest.fixture
-def server(settings: Settings) -> Iterator[PrivateRedis]:
-    with private_redis(settings) as server:
-        yield server
 
 
 def ask(client: FlowClient, method: str, path: str) -> int:

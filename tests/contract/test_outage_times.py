@@ -15,7 +15,6 @@ from functools import partial
 
 import httpx
 import pytest
-from pytest_django import Settings
 
 from accounts.client import FlowClient
 from accounts.models import User
@@ -28,7 +27,6 @@ from tests.outages import (
     PrivatePostgres,
     PrivateRedis,
     needs_redis_server,
-    private_redis,
     wire,
 )
 
@@ -61,19 +59,6 @@ whatever_is_asked = pytest.mark.parametrize("ask", ASKED.values(), ids=ASKED)
 def transport() -> InProcess:
     """The site, looking after its database connections between requests as in a server."""
     return InProcess()
-
-
-@pytest.fixture
-def server(settings: Settings) -> Iterator[PrivateRedis]:
-    with private_redis(settings) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[PrivatePostgres]:
-    server = PrivatePostgres()
-    yield server
-    server.end()
 
 
 @contextmanager

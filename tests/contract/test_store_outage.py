@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from itertools import count
@@ -48,7 +48,6 @@ from tests.outages import (
     PrivateRedis,
     kill_connections,
     needs_redis_server,
-    private_redis,
     slow,
     waits_for_locks,
     wire,
@@ -69,13 +68,6 @@ once = pytest.mark.once  # what Redis does is the same on every database
 def transport() -> InProcess:
     """The site, looking after its database connections between requests as in a server."""
     return InProcess()
-
-
-@pytest.fixture
-def server(settings: Settings) -> Iterator[PrivateRedis]:
-    """A running Redis that the site uses for this test."""
-    with private_redis(settings) as server:
-        yield server
 
 
 @dataclass(frozen=True)
@@ -289,14 +281,6 @@ def test_a_logout_is_claimed_when_it_is_true(
 
 
 # --- the database ---------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[PrivatePostgres]:
-    """A PostgreSQL that may be stopped; it starts when a test uses it."""
-    server = PrivatePostgres()
-    yield server
-    server.end()
 
 
 @pytest.mark.parametrize("outage", DATABASE_AWAY)

@@ -82,13 +82,8 @@ class Site:
         name, password = f"{key}-{secrets.token_hex(4)}", secrets.token_urlsafe(16)
         self.run(f"User.objects.create_user({name!r}, password={password!r})")
         user: Any = SimpleNamespace(username=name)
-        scene = Scene(self.deployment.url, strategy(key), user, password)
-        try:
-            scene.login = scene.logged_in()
+        with Scene(self.deployment.url, strategy(key), user, password).entered() as scene:
             yield scene
-        finally:
-            for client in scene.clients:
-                client.http.close()
 
 
 @contextmanager

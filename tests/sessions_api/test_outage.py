@@ -7,7 +7,6 @@ R58, R61, A41, A42, fact 7. What every call and page answers in every outage sta
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -30,17 +29,9 @@ from tests.outages import (
     busy_disk,
     needs_redis_server,
     no_database,
-    private_redis,
 )
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once, needs_redis_server]
-
-
-@pytest.fixture
-def server(settings: Settings) -> Iterator[PrivateRedis]:
-    """A running Redis that the site uses for this test."""
-    with private_redis(settings) as server:
-        yield server
 
 
 def assert_waits(response: Any) -> None:
