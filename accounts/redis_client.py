@@ -47,7 +47,8 @@ class QuickReadRedis(Redis):
     def _connected(self) -> Any:
         """A connection that nobody else uses, and on which nothing is left to be read."""
         connection = self._taken()
-        connection.connect()
+        if not connection.is_connected:
+            connection.connect()
         try:
             # What can be read is the end of a connection that Redis has closed, or an answer that
             # was not waited for.

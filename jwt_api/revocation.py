@@ -46,21 +46,22 @@ def roles_in(token: AccessToken) -> tuple[str, ...]:
 
 @check("denylist", "The denylist names neither its device nor a change of its user that ends it.")
 def _roles_by_denylist(token: AccessToken, *, pushed: bool) -> tuple[str, ...]:
-    since, user, ended = denylist.read(token.user_id, token.device, pushed=pushed)
+    user_id = token.user_id
+    since, user, ended = denylist.read(user_id, token.device, pushed=pushed)
     if ended is not None:
         raise CredentialRevoked("on the denylist")
     if since is None:
         denylist.begin()
     # Threat: a Redis that was emptied has forgotten what it denied. Clocks may differ.
     if token["iat"] <= _moment(since) + settings.LEEWAY_SECONDS:
-        check_row(token.user_id, token.device, token["epoch"], since)
+        check_row(user_id, token.device, token["epoch"], since)
     if user is None:
         return roles_in(token)
     # While the row changes, or if it cannot be read, the database is asked.
-    snapshot = Snapshot.decode(user) or row_of(token.user_id)
+    snapshot = Snapshot.decode(user) or row_of(user_id)
     if not snapshot.admits(token["epoch"]):
         raise CredentialRevoked("epoch, inactive or deleted")
-    return tuple(User.from_known(id=token.user_id, **asdict(snapshot)).roles)
+    return tuple(User.from_known(id=user_id, **asdict(snapshot)).roles)
 
 
 @lru_cache(maxsize=MOST_REMEMBERED)

@@ -30,20 +30,19 @@ class Authentication(BaseAuthentication):
         refusal = session.why_refused()
         if refusal is not None:
             raise refusal
-        if SESSION_KEY not in session:
+        record, snapshot = session.record, session.snapshot
+        if record is None or snapshot is None or SESSION_KEY not in record.data:
             return None
         if request._request.method not in SAFE_METHODS:
             # Threat: the browser sends the cookie along with a request that another site made.
             enforce_csrf(request._request)
-        assert session.record is not None
-        assert session.snapshot is not None
-        user_id = int(session[SESSION_KEY])
-        user = User.from_known(id=user_id, **vars(session.snapshot))
+        user_id = int(record.data[SESSION_KEY])
+        user = User.from_known(id=user_id, **vars(snapshot))
         presented = Presented(
             flow="sessions",
             user_id=user_id,
-            epoch=session.snapshot.epoch,
-            device=session.record.device,
+            epoch=snapshot.epoch,
+            device=record.device,
             roles=tuple(user.roles),
         )
         return user, presented

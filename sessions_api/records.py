@@ -11,6 +11,7 @@ import logging
 import re
 import secrets
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
@@ -52,8 +53,12 @@ def successor_id(session_id: str) -> str:
     return f"{user_id}.{_base64(mac)}"
 
 
+@lru_cache(maxsize=4096)
 def digest_of(session_id: str) -> str:
-    """128 bits of SHA-256; the id has 256 random bits, so that no salt is needed."""
+    """128 bits of SHA-256; the id has 256 random bits, so that no salt is needed.
+
+    Remembered, for whoever is logged in comes again with each request.
+    """
     return _base64(sha256(session_id.encode()).digest()[:16])
 
 
