@@ -23,7 +23,7 @@ from accounts.auth_redis import auth_redis
 from accounts.contract.errors import StoreUnavailable
 from lab.differences import difference
 from lab.side.ways import UNDER, WAYS, Act, Way, nothing_to_do, scene_for
-from lab.side.workers import Worker, each_worker
+from lab.side.workers import Worker, answering, each_worker
 from lab.simulated import refuse_simulated_redis
 from lab.strategies import Strategy
 
@@ -64,7 +64,7 @@ def measure(strategy: Strategy, how: str, *, address: str, worker_path: str) -> 
     """
     refuse_simulated_redis()
     url, way = f"http://{address}", WAYS[how]
-    with only_one(), scene_for(url, strategy) as scene, nothing_to_do():
+    with answering(address), only_one(), scene_for(url, strategy) as scene, nothing_to_do():
         act = way.prepare(scene)
         path = f"{UNDER}{strategy.key}/whoami/"
         with each_worker(address, worker_path) as workers:

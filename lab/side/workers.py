@@ -15,6 +15,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from httpx import TransportError
 
 AT_ONCE = 16
 QUIET_ROUNDS = 20  # with the pauses a second: one that is just being started is found as well
@@ -23,6 +24,18 @@ PAUSE_SECONDS = 0.05
 
 class Unreachable(Exception):
     """Raised when this server does not answer itself; the message is a sentence for the visitor."""
+
+
+@contextmanager
+def answering(address: str) -> Iterator[None]:
+    """Say `Unreachable` where nobody answers, or hangs up: a worker may end at any time."""
+    try:
+        yield
+    except (OSError, HTTPException, TransportError) as error:
+        raise Unreachable(
+            f"This server does not answer itself at {address}, or a worker of it has just ended. "
+            "Try again."
+        ) from error
 
 
 class Worker:
@@ -55,9 +68,10 @@ def each_worker(address: str, path: str) -> Iterator[list[Worker]]:
     """
     with ExitStack() as stack:
         try:
-            found = _found(address, path, stack)
-        except (OSError, HTTPException, ValueError, KeyError) as error:
-            raise Unreachable(f"This server does not answer itself at {address}.") from error
+            with answering(address):
+                found = _found(address, path, stack)
+        except (ValueError, KeyError) as error:
+            raise Unreachable(f"Something else than this server answers at {address}.") from error
         yield sorted(found.values(), key=lambda worker: worker.pid)
 
 

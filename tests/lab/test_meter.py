@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -78,3 +79,14 @@ def ends_by_itself(caller: httpx.Client, strategy: str, how: str) -> None:
     assert after(told) == [None, None]
     longest = LIFETIMES[strategy] + settings.LEEWAY_SECONDS
     assert time.time() < told["until"] <= time.time() + longest
+
+
+def test_a_worker_that_ends_meanwhile_is_told_and_no_error(tmp_path: Path) -> None:
+    """As one that is recycled does: it hangs up on whoever watches it."""
+    watched_without_end = {"strategy": "jwt-expiry", "how": "logout"}
+    with two_workers(tmp_path, "--max-requests=20") as url, caller_of(url) as caller:
+        # Several: a busy machine may not get to twenty requests while it is watched.
+        answers = (caller.post("/lab/side/revoke/", json=watched_without_end) for _ in range(9))
+        answer = next(each for each in answers if each.status_code != 200)
+    assert answer.status_code == 502
+    assert answer.json()["detail"].endswith("has just ended. Try again.")

@@ -11,10 +11,10 @@ from tests.deployment import deployed
 
 
 @contextmanager
-def two_workers(folder: Path) -> Iterator[str]:
+def two_workers(folder: Path, *options: str) -> Iterator[str]:
     """The site's address; in the end its log has to be free of tracebacks."""
     served = {"DJANGO_SETTINGS_MODULE": "tests.lab.served", "WEB_WORKERS": "2"}
-    with deployed(folder, **served) as deployment:
+    with deployed(folder, options=options, **served) as deployment:
         yield deployment.url
         assert "Traceback" not in (folder / "server.log").read_text()
 
