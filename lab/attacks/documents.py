@@ -29,8 +29,6 @@ MOST_CHARACTERS = 160
 HEADERS = {"authorization", "cookie", "set-cookie", "www-authenticate", "retry-after", "location"}
 # Django says it a second time with Max-Age, in fewer characters, and the same on every day.
 EXPIRES = re.compile(r"expires=[^;]*; ", re.IGNORECASE)
-# This cookie opens nothing: it only spares a browser some of the limits of logins.
-KNOWN_DEVICE = f"{settings.KNOWN_DEVICE_COOKIE_NAME}="
 
 
 class NotForTheDocs(Exception):
@@ -77,10 +75,12 @@ def _deciding(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ..
 
 
 def _of_cookies(header: str) -> str:
-    if header.startswith(KNOWN_DEVICE):  # either it is set, or nothing else is sent
+    # This cookie opens nothing: it only spares a browser some of the limits of logins.
+    idle = f"{settings.KNOWN_DEVICE_COOKIE_NAME}="
+    if header.startswith(idle):  # either it is set, or nothing else is sent
         return ""
     cookies = EXPIRES.sub("", header).split("; ")
-    return "; ".join(cookie for cookie in cookies if not cookie.startswith(KNOWN_DEVICE))
+    return "; ".join(cookie for cookie in cookies if not cookie.startswith(idle))
 
 
 def page(report: Report, attacks: Sequence[Attack]) -> str:
