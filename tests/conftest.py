@@ -82,6 +82,12 @@ def pytest_configure(config: pytest.Config) -> None:
         start_own(config, Path(shared["folder"]) / worker.get("workerid", "var"))
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """As many as `-n auto` starts: more than cores, for many a test waits for servers and times."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(2, 3 * (cores or 1) // 2)
+
+
 def hands_out_tests(config: pytest.Config) -> bool:
     """Is this the controlling process, and will it start workers?"""
     distributes = config.getoption("dist", "no") != "no" and bool(config.getoption("tx", []))

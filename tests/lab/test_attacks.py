@@ -24,7 +24,7 @@ from lab.attacks.evidence import shown
 from lab.attacks.matrix import EVERY, WEAK, Cell, differences, pairs, run_matrix
 from lab.attacks.person import Person
 from lab.attacks.scene import Scene
-from lab.attacks.stage import Stage, staged
+from lab.attacks.stage import VARIABLES, Stage, staged
 from lab.management.commands import attack as command
 from lab.strategies import STRATEGIES, Strategy, strategy
 
@@ -42,6 +42,13 @@ HANDFUL = (
     ("refresh-after-logout", "jwt-cookie"),
     ("list-the-keys", "session-redis"),
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quick_hash() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(VARIABLES, "DJANGO_SETTINGS_MODULE", "tests.lab.attacked")
+        yield
 
 
 @pytest.fixture(scope="module")
