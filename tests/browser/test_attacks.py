@@ -12,6 +12,7 @@ from tests.browser.test_accessibility import complaints
 pytestmark = pytest.mark.browser
 
 
+@pytest.mark.thorough
 def test_guess_open_filter_and_forget(page: Page, site: str) -> None:
     page.goto(f"{site}/lab/attacks/")
     after_logout = "Use a copy after its owner logged out"

@@ -38,6 +38,7 @@ def open_newest_link(page: Page) -> None:
     page.get_by_role("article").first.get_by_role("link").filter(has_text="token=").click()
 
 
+@pytest.mark.thorough
 def test_sign_up_mailbox_link_session(page: Page, site: str, key: str) -> None:  # F18
     page.goto(f"{site}/{key}/login/")
     page.get_by_role("link", name="Sign up").click()

@@ -9,6 +9,7 @@ from tests.browser.test_accessibility import complaints
 pytestmark = pytest.mark.browser
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("row", ["jwt-naive", "session-no-csrf", "jwt-lookup"])
 def test_log_in_reload_and_log_out(page: Page, site: str, row: str) -> None:
     page.goto(f"{site}/lab/client/{row}/")

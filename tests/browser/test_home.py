@@ -107,6 +107,7 @@ def test_every_exchange_is_shown_with_its_headers(page: Page, site: str, key: st
     expect(earlier.first).to_contain_text(f"POST /api/{key}/login/")
 
 
+@pytest.mark.thorough
 def test_a_second_click_is_not_a_second_login(page: Page, site: str, key: str) -> None:
     page.goto(site)
     here = settled(column(page, key))

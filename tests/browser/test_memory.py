@@ -172,6 +172,7 @@ def test_what_another_tab_tells_a_busy_column_is_not_lost(
     expect(state(column(tabs[0], key))).to_have_text("Logged in as grace")
 
 
+@pytest.mark.thorough
 def test_a_logout_reaches_the_other_tab(context: BrowserContext, site: str, key: str) -> None:
     tabs = [context.new_page(), context.new_page()]
     log_in_at_home(tabs[0], site, key)

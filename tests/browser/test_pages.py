@@ -52,6 +52,7 @@ def test_a_wrong_current_password_is_explained(person: Page) -> None:
     expect(person.get_by_text("This is not your current password.")).to_be_visible()
 
 
+@pytest.mark.thorough
 def test_devices_of_both_flows_are_ended_here(
     person: Page, context: BrowserContext, site: str, key: str
 ) -> None:

@@ -61,6 +61,7 @@ def test_the_code_of_a_check_opens_as_a_page(page: Page, site: str) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") == 320
 
 
+@pytest.mark.thorough
 def test_the_check_that_refused_is_shown_at_once(page: Page, site: str, key: str) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto(site)

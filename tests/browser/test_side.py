@@ -95,6 +95,7 @@ def test_every_outage_is_offered_and_explained(page: Page, site: str) -> None:
         expect(page.get_by_text(f"{title}.", exact=True)).to_be_visible()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", OUTAGES)
 def test_a_store_is_taken_away_and_brought_back_from_the_page(
     page: Page, site: str, kind: str
@@ -213,6 +214,7 @@ def test_the_timeline_tells_of_all_columns(page: Page, site: str) -> None:
     assert diagram.count("B->>S: GET /lab/strategies/jwt-lookup/whoami/") >= 1
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("strategy", ["jwt-lookup", "jwt-cookie"])
 def test_after_a_theft_was_detected_the_panel_goes_on_and_marks_it(
     page: Page, context: BrowserContext, browser: Browser, site: str, strategy: str

@@ -67,6 +67,7 @@ FORGERIES = {
 }
 
 
+@pytest.mark.thorough
 def test_a_token_from_taking_it_to_forging_it(page: Page, site: str, sent: list[str]) -> None:
     here = inspector(page, site, "token")
     log_in(here, "Take mine")

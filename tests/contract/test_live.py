@@ -74,6 +74,7 @@ def hold_the_suite_against(address: str) -> None:
     assert all("not seen from outside: " in line for line in skipped)
 
 
+@pytest.mark.thorough
 def test_what_was_ended_is_ended_in_every_worker(
     deployment: str, flow: str, authorities: ssl.SSLContext
 ) -> None:

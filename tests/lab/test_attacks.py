@@ -95,6 +95,7 @@ def test_what_the_forgers_sign_is_good_until_they_change_it(stage: Stage) -> Non
             assert mallory.asks("Signed by the site's own key.").status_code == status
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_an_attack_on_a_weakened_server_is_noticed(tmp_path: Path) -> None:
     """With the longest grace that is allowed a predecessor passes for a second tab."""

@@ -288,6 +288,7 @@ def fail(
     return points_that_fail
 
 
+@pytest.mark.thorough
 def test_what_is_weakened_fails_its_point(
     live_server: LiveServer, person: Person, fail: set[str]
 ) -> None:
@@ -334,6 +335,7 @@ def test_as_the_site_comes_all_twelve_points_pass_and_nothing_secret_is_told(
     assert reports.decode(text) == report
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("strategy", ["lookup", "push"])
 def test_a_denylist_has_to_refuse_what_was_logged_out(
     strategy: str, live_server: LiveServer, person: Person, settings: Settings
@@ -395,6 +397,7 @@ def run(folder: Path, *arguments: str, given: str = "", **variables: str) -> Any
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_deployment_for_the_public_is_audited_by_a_server_of_its_own(tmp_path: Path) -> None:
     public = {"HTTPS": "1", "ALLOWED_HOSTS": "www.example.com", "LAB": "0"}
@@ -412,6 +415,7 @@ def test_a_deployment_for_the_public_is_audited_by_a_server_of_its_own(tmp_path:
     assert "Who listens on the network can log in." in weak.stdout
 
 
+@pytest.mark.thorough
 def test_another_deployment_is_asked_with_a_password_from_standard_input(
     live_server: LiveServer, person: Person, tmp_path: Path
 ) -> None:
@@ -425,6 +429,7 @@ def test_another_deployment_is_asked_with_a_password_from_standard_input(
     assert not (tmp_path / "audit").exists()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("arguments", "variables", "said"),
     [

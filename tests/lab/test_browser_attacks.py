@@ -48,6 +48,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     chromium.close()
 
 
+@pytest.mark.thorough
 @pytest.mark.browser
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "key"), HANDFUL)

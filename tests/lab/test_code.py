@@ -96,6 +96,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", REFUSED)
 def test_nothing_else_is_shown(client: Client, name: str) -> None:
     path = REFUSED[name].replace("{ROOT}", str(ROOT)).replace("{root}", ROOT.name)

@@ -81,6 +81,7 @@ def ends_by_itself(caller: httpx.Client, strategy: str, how: str) -> None:
     assert time.time() < told["until"] <= time.time() + longest
 
 
+@pytest.mark.thorough
 def test_a_worker_that_ends_meanwhile_is_told_and_no_error(tmp_path: Path) -> None:
     """As one that is recycled does: it hangs up on whoever watches it."""
     watched_without_end = {"strategy": "jwt-expiry", "how": "logout"}

@@ -192,6 +192,7 @@ def outage(caller: httpx.Client, kind: str, seconds: int) -> Iterator[None]:
         assert caller.delete("/lab/side/outage/").json() == {"outage": None}
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["redis-stop", "redis-pause"])
 def test_redis_goes_and_comes_back_with_every_session(
@@ -288,6 +289,7 @@ def test_an_outage_ends_by_itself(caller: httpx.Client, session: Status, kind: s
     assert session("POST", "refresh/") == 200
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["redis-stop", "database-stop"])
 def test_a_killed_outage_leaves_no_store_away(

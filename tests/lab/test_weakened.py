@@ -105,6 +105,7 @@ def opened_by(secrets: set[str], path: str, cookies: set[str]) -> list[str]:
     return opened
 
 
+@pytest.mark.thorough
 def test_no_credential_of_a_weak_variant_opens_anything_else_and_none_opens_it(
     lab: None, ada: User
 ) -> None:
