@@ -16,12 +16,13 @@ from redis import Redis
 from redis.commands.helpers import list_or_args
 from redis.exceptions import ConnectionError as Lost
 from redis.exceptions import TimeoutError as Late
+from redis.sentinel import SentinelConnectionPool
 
 
 class QuickReadRedis(Redis):
     """redis-py's client, with a quick `mget`. django-redis makes it: REDIS_CLIENT_CLASS.
 
-    It keeps as many connections for it as threads have ever read at once.
+    It keeps as many connections for it as threads have ever read at once, and asks no second time.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -30,6 +31,9 @@ class QuickReadRedis(Redis):
 
     def mget(self, keys: Any, *args: Any) -> Any:
         """Return what stands under each of these keys, None for nothing. Raises `RedisError`."""
+        if isinstance(self.connection_pool, SentinelConnectionPool):
+            # It knows which of its connections lead to the master of yesterday.
+            return super().mget(keys, *args)
         names = list_or_args(keys, args)
         if not names:
             return []

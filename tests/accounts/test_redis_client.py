@@ -8,8 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
+from redis import Redis, Sentinel
 from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as Late
+from redis.sentinel import SentinelConnectionPool
 
 from accounts.auth_redis import auth_redis
 from accounts.redis_client import QuickReadRedis
@@ -139,3 +141,14 @@ def test_a_forked_child_reads_on_a_connection_of_its_own(client: QuickReadRedis)
     assert os.waitstatus_to_exitcode(status) == 0
     assert client.mget(["one"]) == [b"1"]
     assert client._idle[-1] is before, "the child left it alone"
+
+
+def test_behind_a_sentinel_the_pool_is_asked_which_connection_is_good(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Threat: what is read of a master that was replaced is what was true before."""
+    asked = []
+    monkeypatch.setattr(Redis, "mget", lambda client, keys, *args: asked.append(keys))
+    pool = SentinelConnectionPool("auth", Sentinel([("127.0.0.1", 1)]))
+    QuickReadRedis(connection_pool=pool).mget(["one"])
+    assert asked == [["one"]]
