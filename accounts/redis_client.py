@@ -48,6 +48,11 @@ class QuickReadRedis(Redis):
         self._idle.append(connection)
         return values
 
+    def close(self) -> None:
+        super().close()
+        while self._idle:
+            self._idle.pop().disconnect()
+
     def _connected(self) -> Any:
         """A connection that nobody else uses, and on which nothing is left to be read."""
         connection = self._taken()

@@ -15,6 +15,7 @@ from redis.sentinel import SentinelConnectionPool
 
 from accounts.auth_redis import auth_redis
 from accounts.redis_client import QuickReadRedis
+from tests.accounts.mirroring import eventually
 from tests.outages import PrivateRedis, needs_redis_server
 
 pytestmark = [pytest.mark.once, needs_redis_server]
@@ -64,6 +65,16 @@ def test_one_thread_reads_on_one_connection(client: QuickReadRedis) -> None:
     for _ in range(10):
         client.mget(["one"])
     assert clients_of(client) == before
+
+
+def test_a_closed_client_leaves_no_connection_open(
+    client: QuickReadRedis, server: PrivateRedis
+) -> None:
+    with QuickReadRedis(unix_socket_path=str(server.socket), protocol=3) as another:
+        before = clients_of(client)
+        another.mget(["one"])
+        assert clients_of(client) > before
+    eventually(lambda: clients_of(client) <= before)
 
 
 def test_threads_that_read_at_once_do_not_share(client: QuickReadRedis) -> None:
