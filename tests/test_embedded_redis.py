@@ -131,10 +131,10 @@ def test_killing_every_user_ends_server_and_supervisor(var_dir: Path, start_user
 
 
 def test_a_forked_child_keeps_the_server(var_dir: Path, start_user) -> None:
-    parent = start_user(
-        USER.replace("sys.stdin.read()", "import os; os.fork(); sys.stdin.readline()")
-    )
-    parent.stdout.readline()
+    forked = "import os; os.fork(); print('here', flush=True); sys.stdin.readline()"
+    parent = start_user(USER.replace("sys.stdin.read()", forked))
+    for _ in ("before it forks", "parent", "child"):
+        parent.stdout.readline()
     pid = server_pid(var_dir)
     parent.kill()
     parent.wait()
