@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 # They are the two flows as they come, and what reads the list that jwt-push knows by heart.
 AS_OTHERS = ("session-redis", "jwt-expiry", "jwt-lookup")
+IN_DATABASE = "session-database"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -98,7 +99,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def marks_of(strategy: str) -> list[pytest.MarkDecorator]:
     """In which runs a strategy is tried, where a test is not `quick`."""
-    return [pytest.mark.thorough, *([pytest.mark.full] if strategy in AS_OTHERS else [])]
+    marks = [pytest.mark.thorough]
+    marks += [pytest.mark.full] if strategy in AS_OTHERS else []
+    # The others are variants of the two flows, and have in the database what those have.
+    return marks + ([] if strategy == IN_DATABASE else [pytest.mark.once])
 
 
 def strategies_for(metafunc: pytest.Metafunc) -> list[Any]:
