@@ -20,10 +20,8 @@ class StrictCharField(serializers.CharField):
 
     @property
     def pattern(self) -> str:
-        """The characters, for JSON Schema."""
-        if self.allow_blank:
-            return r"^[^\x00]*$"
-        if not self.trim_whitespace:
+        """The characters, for JSON Schema; that it may be blank, drf-spectacular says beside it."""
+        if self.allow_blank or not self.trim_whitespace:
             return r"^[^\x00]+$"
         return rf"^[^\x00]*[^\x00{SPACE}][^\x00]*$"
 
