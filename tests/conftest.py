@@ -159,10 +159,10 @@ def services(config: pytest.Config) -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    marks = [*(() if FULL else ("full",))]
+    marks: tuple[str, ...] = () if FULL else ("full",)
     marks += ("once", "browser") if config.getoption("--postgres") else ()
-    left_out = [item for item in items if any(map(item.get_closest_marker, marks))]
-    items[:] = [item for item in items if not any(map(item.get_closest_marker, marks))]
+    left_out = {item for item in items if any(map(item.get_closest_marker, marks))}
+    items[:] = [item for item in items if item not in left_out]
     config.hook.pytest_deselected(items=left_out)
     # Surprise: once Playwright has begun, its event loop runs in this thread until the end, and
     # asyncio.run() refuses to run another one.

@@ -146,8 +146,11 @@ def test_a_forked_child_reads_on_a_connection_of_its_own(client: QuickReadRedis)
     before = client._idle[0]
     child = os.fork()
     if not child:
-        is_right = client.mget(["two"]) == [b"2"] and client._idle[-1] is not before
-        os._exit(0 if is_right else 1)
+        is_right = False
+        try:
+            is_right = client.mget(["two"]) == [b"2"] and client._idle[-1] is not before
+        finally:  # whatever comes, it runs no other test
+            os._exit(0 if is_right else 1)
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0
     assert client.mget(["one"]) == [b"1"]
