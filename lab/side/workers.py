@@ -85,6 +85,8 @@ def _found(address: str, path: str, stack: ExitStack) -> dict[int, Worker]:
         for candidate in candidates:
             stack.callback(candidate.connection.close)
             candidate.connection.request("GET", path)
+        for worker in found.values():
+            worker.get(path, {})  # it closes what is idle, and this may take seconds
         for candidate in candidates:
             candidate.pid = candidate.answer()[1]["pid"]
             found.setdefault(candidate.pid, candidate)
