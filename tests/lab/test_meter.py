@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,8 @@ from django.conf import settings
 
 from accounts.mirror import TRUST_SECONDS
 from lab.side.ways import WAYS
+from lab.side.workers import each_worker
+from tests.accounts.mirroring import eventually
 from tests.lab.two_workers import caller_of, measured, two_workers
 
 pytestmark = [pytest.mark.once, pytest.mark.slow]
@@ -81,13 +86,22 @@ def ends_by_itself(caller: httpx.Client, strategy: str, how: str) -> None:
     assert time.time() < told["until"] <= time.time() + longest
 
 
-@pytest.mark.thorough
 def test_a_worker_that_ends_meanwhile_is_told_and_no_error(tmp_path: Path) -> None:
-    """As one that is recycled does: it hangs up on whoever watches it."""
-    watched_without_end = {"strategy": "jwt-expiry", "how": "logout"}
-    with two_workers(tmp_path, "--max-requests=20") as url, caller_of(url) as caller:
-        # Several: a busy machine may not get to twenty requests while it is watched.
-        answers = (caller.post("/lab/side/revoke/", json=watched_without_end) for _ in range(9))
-        answer = next(each for each in answers if each.status_code != 200)
+    """It hangs up on whoever watches it."""
+    with (
+        two_workers(tmp_path) as url,
+        caller_of(url) as caller,
+        ThreadPoolExecutor() as measuring,
+    ):
+        with each_worker(url.removeprefix("http://"), "/lab/side/worker/") as workers:
+            pids = {worker.pid for worker in workers}
+        # The one that keeps our connection is the one that will measure.
+        (watched,) = pids - {caller.get("/lab/side/worker/").json()["pid"]}
+        without_end = {"strategy": "jwt-expiry", "how": "logout"}
+        asked = measuring.submit(caller.post, "/lab/side/revoke/", json=without_end)
+        log = tmp_path / "server.log"
+        eventually(lambda: "logout [authdemo.security]" in log.read_text())
+        os.kill(watched, signal.SIGKILL)
+        answer = asked.result()
     assert answer.status_code == 502
     assert answer.json()["detail"].endswith("has just ended. Try again.")
