@@ -12,6 +12,7 @@ browsers is `accounts/static/accounts/flow_client.js`.
 from __future__ import annotations
 
 import ssl
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -34,13 +35,21 @@ class Refused(Exception):
         super().__init__(f"{self.status} {self.code}: {self.detail}")
 
 
+@cache
+def authorities() -> ssl.SSLContext:
+    """Whom httpx trusts over TLS, for all clients of a process: reading it takes 30 ms each time.
+
+    Even for a client that never uses TLS, and so longer than most of what one asks here.
+    """
+    return httpx.create_ssl_context()
+
+
 class FlowClient:
     """A client of one flow, with its own cookie jar; the access token lives in memory only.
 
     `flow` is the word in the URL, such as `sessions` or `jwt`; nothing else depends on it. `under`
     is the path before it: the lab mounts the same contract elsewhere.
-    A `transport` of httpx can take the place of the network (`httpx.WSGITransport`). `verify` is
-    httpx's own: the authorities to trust, for instance one context for many clients.
+    A `transport` of httpx can take the place of the network (`httpx.WSGITransport`).
     """
 
     def __init__(
@@ -50,7 +59,6 @@ class FlowClient:
         *,
         under: str = "/api/",
         transport: httpx.BaseTransport | None = None,
-        verify: ssl.SSLContext | bool = True,
         timeout: float = 10,
         headers: dict[str, str] | None = None,
     ) -> None:
@@ -61,7 +69,7 @@ class FlowClient:
         self.http = httpx.Client(
             base_url=base_url,
             transport=transport,
-            verify=verify,
+            verify=authorities(),
             timeout=timeout,
             headers=headers,
             event_hooks={"request": [self._send_secure_cookies_to_loopback]},

@@ -13,6 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from accounts.client import authorities
+
 ROOT = Path(__file__).resolve().parent.parent
 SERVERS = {
     "gunicorn": ["gunicorn", "authdemo.wsgi", "--workers=2", "--threads=4", "--log-level=warning"],
@@ -81,7 +83,7 @@ def wait_until_ready(url: str, process: "subprocess.Popen[bytes]") -> None:
     while time.monotonic() < deadline:
         assert process.poll() is None, "the server ended"
         try:
-            if httpx.get(url).status_code == 200:
+            if httpx.get(url, verify=authorities()).status_code == 200:
                 return
         except httpx.TransportError:
             pass

@@ -22,7 +22,7 @@ from prometheus_client.mmap_dict import MmapedDict, mmap_key
 from pytest_django import Settings
 
 from accounts import metrics
-from accounts.client import FlowClient, Refused
+from accounts.client import FlowClient, Refused, authorities
 from accounts.contract.registry import flows
 from accounts.models import AuthEvent
 
@@ -65,7 +65,7 @@ class Server:
             assert self.process.poll() is None, self.said()
             assert time.monotonic() < deadline, self.said()
             try:
-                httpx.get(f"{self.url}/healthz")
+                httpx.get(f"{self.url}/healthz", verify=authorities())
             except httpx.TransportError:
                 time.sleep(0.05)
             else:
@@ -76,7 +76,7 @@ class Server:
 
     def scrape(self) -> dict[str, float]:
         """`{'authdemo_logins_total{flow="jwt",result="success"}': 3.0, …}`"""
-        answer = httpx.get(f"{self.url}/metrics").raise_for_status()
+        answer = httpx.get(f"{self.url}/metrics", verify=authorities()).raise_for_status()
         assert answer.headers["Content-Type"].startswith("text/plain")
         lines = [line for line in answer.text.splitlines() if not line.startswith("#")]
         return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}

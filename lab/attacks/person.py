@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from accounts.client import FlowClient
+from accounts.client import FlowClient, authorities
 from lab.staging.processes import StageError
 
 # The same for everybody: a thief who copies a cookie copies the name of the browser as well.
@@ -22,7 +22,7 @@ class Recording(httpx.BaseTransport):
 
     def __init__(self, told: Callable[[httpx.Request, httpx.Response | None], None]) -> None:
         self.told = told
-        self.network = httpx.HTTPTransport()
+        self.network = httpx.HTTPTransport(verify=authorities())
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         request.read()

@@ -21,6 +21,7 @@ from typing import Any
 import httpx
 import redis
 
+from accounts.client import authorities
 from lab.attacks.times import ACCOUNT_LIMIT
 from lab.staging.processes import StageError, last_line, running
 from lab.staging.redis_server import private_redis
@@ -122,7 +123,7 @@ def wait_until_it_answers(url: str, process: subprocess.Popen[str], log: Path) -
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            httpx.get(f"{url}/readyz", timeout=5).raise_for_status()
+            httpx.get(f"{url}/readyz", timeout=5, verify=authorities()).raise_for_status()
             return
         except httpx.HTTPError:
             time.sleep(0.05)

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.utils import base64url_decode, base64url_encode
 
+from accounts.client import authorities
 from jwt_api.signers import ALGORITHMS
 from lab.audit.point import Found, check
 from lab.audit.scene import Scene, said
@@ -46,7 +47,10 @@ def all_refused(asked: str, answers: dict[str, str]) -> Found:
 
 def published_keys(scene: Scene) -> list[dict[str, Any]]:
     answer = httpx.get(
-        f"{scene.url}/.well-known/jwks.json", headers=scene.headers | scene.over_https, timeout=10
+        f"{scene.url}/.well-known/jwks.json",
+        headers=scene.headers | scene.over_https,
+        timeout=10,
+        verify=authorities(),
     )
     keys: list[dict[str, Any]] = answer.raise_for_status().json()["keys"]
     return keys

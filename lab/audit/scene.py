@@ -20,7 +20,7 @@ from django.core.checks import CheckMessage, run_checks
 
 from accounts.auth_redis import Redis, auth_redis
 from accounts.checks import LOOPBACK
-from accounts.client import FlowClient, Refused
+from accounts.client import FlowClient, Refused, authorities
 from lab.audit.point import Unseen
 from lab.differences import difference
 
@@ -135,7 +135,7 @@ class Scene:
     def plain(self, path: str) -> httpx.Response:
         """What is answered to HTTP without encryption. Raises `httpx.HTTPError`."""
         url = self.url.replace("https://", "http://", 1)
-        return httpx.get(url + path, headers=self.headers, timeout=10)
+        return httpx.get(url + path, headers=self.headers, timeout=10, verify=authorities())
 
     def close(self) -> None:
         """Log out whoever is still logged in, and hang up. Inside, the user goes instead."""

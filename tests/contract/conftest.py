@@ -12,7 +12,6 @@ window (5 minutes by default) before the next one.
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -157,12 +156,6 @@ def transport(request: pytest.FixtureRequest) -> Iterator[httpx.BaseTransport | 
         yield InProcess()
 
 
-@pytest.fixture(scope="session")
-def authorities() -> ssl.SSLContext:
-    """Whom to trust over TLS. Reading them takes longer than a request, so all clients share it."""
-    return httpx.create_ssl_context()
-
-
 @pytest.fixture
 def changes() -> list[str]:
     """The password changes that succeeded. (To try passwords instead would use up the limits.)"""
@@ -173,7 +166,6 @@ def changes() -> list[str]:
 def visit(
     site: str,
     transport: httpx.BaseTransport | None,
-    authorities: ssl.SSLContext,
     changes: list[str],
 ) -> Iterator[Visit]:
     """Open a new browser on a flow: no cookies, nobody logged in."""
@@ -187,7 +179,7 @@ def visit(
 
     def visit(flow: str) -> FlowClient:
         under = in_the_lab.get(flow, "/api/")
-        client = FlowClient(site, flow, under=under, transport=transport, verify=authorities)
+        client = FlowClient(site, flow, under=under, transport=transport)
         client.http.event_hooks["response"].append(note_change)
         clients.append(client)
         return client

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import ssl
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +20,7 @@ from django.conf import settings as site_settings
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-from accounts.client import FlowClient
+from accounts.client import FlowClient, authorities
 from jwt_api import rotation
 from jwt_api.keys import State, ring
 from jwt_api.management.commands.keys import TOO_EARLY
@@ -56,12 +55,6 @@ def hsm_settings(folder: Path) -> dict[str, str]:
     return {"SOFTHSM2_CONF": configuration, "HSM_MODULE": str(library), "HSM_TOKEN_PIN": PIN}
 
 
-@pytest.fixture(scope="module")
-def authorities() -> ssl.SSLContext:
-    """Reading them takes longer than a request, so all clients share it."""
-    return httpx.create_ssl_context()
-
-
 @dataclass
 class Verifier:
     """A service elsewhere: it fetches the JWKS when its copy is too old, and only then."""
@@ -75,7 +68,7 @@ class Verifier:
         if time.monotonic() - self.fetched >= MAX_AGE:
             asked = time.monotonic()
             self.keys = jwt.PyJWKSet.from_dict(
-                httpx.get(f"{self.url}/.well-known/jwks.json").json()
+                httpx.get(f"{self.url}/.well-known/jwks.json", verify=authorities()).json()
             )
             self.fetched = asked
         try:
@@ -176,13 +169,13 @@ def as_soon_as_it_may(step: str) -> None:
     "seconds", [pytest.param(0, id="one"), pytest.param(30, marks=pytest.mark.thorough, id="30 s")]
 )
 def test_no_good_token_is_refused_while_keys_come_and_go(
-    operator: Deployment, authorities: ssl.SSLContext, seconds: int
+    operator: Deployment, seconds: int
 ) -> None:
     """R28: publish, sign, retire; those who refresh often, and those who wait to the last."""
     done = Event()
     visitors = []
     for pause in (0.2, 0.5, 1.5, LIFETIME - 0.8):
-        client = FlowClient(operator.url, "jwt", verify=authorities)
+        client = FlowClient(operator.url, "jwt")
         client.login("ada", "ada-demo-password")
         visitors.append(Visitor(operator.url, pause, client))
     with ThreadPoolExecutor(len(visitors)) as pool:
@@ -202,18 +195,16 @@ def test_no_good_token_is_refused_while_keys_come_and_go(
     assert len(set[str]().union(*(visitor.signed_by for visitor in lived))) == rotations + 1
 
 
-def test_a_distrusted_key_is_refused_by_every_worker_at_once(
-    site: Deployment, authorities: ssl.SSLContext
-) -> None:
+def test_a_distrusted_key_is_refused_by_every_worker_at_once(site: Deployment) -> None:
     """R29: of fifty requests right after the command, on fresh connections, none gets in."""
-    client = FlowClient(site.url, "jwt", verify=authorities)
+    client = FlowClient(site.url, "jwt")
     token = client.login("grace", "grace-demo-password")["credential"]["token"]
     listed = site.manage("keys", "list").stdout
     (stolen,) = re.findall(r"^(\S+) +active", listed, flags=re.MULTILINE)
     headers = {"Authorization": f"Bearer {token}"}
 
     def ask(_: int) -> Any:
-        return httpx.get(f"{site.url}/api/jwt/whoami/", headers=headers, verify=authorities)
+        return httpx.get(f"{site.url}/api/jwt/whoami/", headers=headers, verify=authorities())
 
     site.manage("keys", "distrust", stolen)
     with ThreadPoolExecutor(8) as pool:
@@ -228,7 +219,7 @@ def test_a_distrusted_key_is_refused_by_every_worker_at_once(
 
 @pytest.mark.thorough
 @pytest.mark.skipif(module() is None, reason="no SoftHSM: apt-get install softhsm2")
-def test_every_worker_signs_by_the_hsm(site: Deployment, authorities: ssl.SSLContext) -> None:
+def test_every_worker_signs_by_the_hsm(site: Deployment) -> None:
     """Its library is opened after the fork, and asked by several threads at once."""
     site.manage("keys", "prepare", "--hsm")
     site.manage("keys", "rotate", "--force")
@@ -236,7 +227,7 @@ def test_every_worker_signs_by_the_hsm(site: Deployment, authorities: ssl.SSLCon
     (kid,) = re.findall(r"^(\S+) +active +ES256 +\d+\.pkcs11", listed, flags=re.MULTILINE)
 
     def log_in(_: int) -> str:
-        visitor = FlowClient(site.url, "jwt", verify=authorities)
+        visitor = FlowClient(site.url, "jwt")
         token = visitor.login("ada", "ada-demo-password")["credential"]["token"]
         with closing(visitor.http):
             assert visitor.whoami()

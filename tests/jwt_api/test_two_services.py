@@ -134,7 +134,7 @@ class House:
         return told[0]
 
     def enter(self, flow: str, site: str = "", username: str = "ada") -> FlowClient:
-        client = FlowClient(site or self.site, flow, verify=False)
+        client = FlowClient(site or self.site, flow)
         client.login(username, f"{username}-demo-password")
         self.stack.callback(client.http.close)
         return client
@@ -293,7 +293,7 @@ def test_a_session_works_on_another_server_only_through_the_shared_redis(doomed:
         session, token = house.enter("sessions"), house.enter("jwt")
 
         def status(client: FlowClient, site: str) -> int:
-            copy = FlowClient(site, client.flow, verify=False)
+            copy = FlowClient(site, client.flow)
             copy.http.cookies.update(dict(client.http.cookies))
             copy.token = client.token
             try:

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 from django.test import override_settings
 
+from accounts.client import authorities
 from tests.deployment import deployed
 
 
@@ -26,7 +27,7 @@ def two_workers(folder: Path, *options: str) -> Iterator[str]:
 @contextmanager
 def caller_of(site: str) -> Iterator[httpx.Client]:
     """Somebody at the lab's page, as far as the lab's own calls can tell."""
-    with httpx.Client(base_url=site, timeout=30) as client:
+    with httpx.Client(base_url=site, timeout=30, verify=authorities()) as client:
         client.headers["X-CSRFToken"] = client.get("/api/csrf/").json()["csrf_token"]
         # A browser sends Secure cookies to its own machine; httpx wants to be told.
         cookies = "; ".join(f"{each.name}={each.value}" for each in client.cookies.jar)

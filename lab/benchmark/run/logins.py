@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import httpx
 import jwt
 
-from accounts.client import FlowClient, Refused
+from accounts.client import FlowClient, Refused, authorities
 from accounts.management.commands.make_demo_users import demo_password
 from lab.benchmark.run.gunicorn_config import PATH
 from lab.staging.processes import StageError
@@ -43,7 +43,9 @@ class Login(ABC):
     """An opaque one that is in no cookie."""
 
     def __init__(self, url: str) -> None:
-        self.http = httpx.Client(base_url=url, headers=SENT_ALWAYS, timeout=30)
+        self.http = httpx.Client(
+            base_url=url, headers=SENT_ALWAYS, timeout=30, verify=authorities()
+        )
 
     def leave(self) -> None:
         """Log out: a user has so many devices at most, and the oldest would end for a new one."""

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import httpx
 
+from accounts.client import authorities
 from lab.benchmark.run.logins import PASSWORD, USERNAME
 from lab.benchmark.run.subjects import PEERS_ROTATING
 from lab.benchmark.run.workers import Worker, one_for_each
@@ -87,7 +88,9 @@ def wait_until_it_answers(server: Server, log: Path) -> None:
         if server.process.poll() is not None:
             break
         try:
-            httpx.get(f"{server.url}/benchmark/worker", timeout=5).raise_for_status()
+            httpx.get(
+                f"{server.url}/benchmark/worker", timeout=5, verify=authorities()
+            ).raise_for_status()
             _ = server.each_worker
             return
         except (httpx.HTTPError, OSError, StageError):

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import httpx
 from django.conf import settings
 
+from accounts.client import authorities
 from lab.benchmark.measures import SLOW_ASKED, SLOW_SECONDS
 from lab.benchmark.run import environment
 from lab.benchmark.run.measuring.request import REQUESTS
@@ -121,7 +122,7 @@ class Servers:
         url, deadline = f"http://{host}:{port}", time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and process.poll() is None:
             try:
-                httpx.get(f"{url}/healthz", timeout=5).raise_for_status()
+                httpx.get(f"{url}/healthz", timeout=5, verify=authorities()).raise_for_status()
                 return url
             except httpx.HTTPError:
                 time.sleep(0.05)
@@ -131,7 +132,7 @@ class Servers:
         bench, headers = self.bench, self.bench.login(subject).headers
         url = self.urls[server] + subject.whoami
         for _ in range(REQUESTS):  # what the first requests of a worker pay for all
-            httpx.get(url, headers=headers).raise_for_status()
+            httpx.get(url, headers=headers, verify=authorities()).raise_for_status()
         load = bench.driver.drive(url, headers, clients=clients, seconds=bench.counts.seconds)
         bench.readings.add(
             "server_requests_per_second",
@@ -170,7 +171,8 @@ def answered_in_time(url: str, headers: Mapping[str, str]) -> int:
 
     def is_answered(_: int) -> bool:
         try:
-            return httpx.get(url, headers=headers, timeout=SLOW_SECONDS).is_success
+            answer = httpx.get(url, headers=headers, timeout=SLOW_SECONDS, verify=authorities())
+            return answer.is_success
         except httpx.TimeoutException:
             return False
 
