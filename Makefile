@@ -10,6 +10,8 @@ PARALLEL = $(if $(filter true 1,$(CI)),,-m "not thorough") -n auto --dist loadfi
 # Whatever counts by `trials` (tests/accounts/racing.py). What takes longer than its --timeout has
 # a mark of its own, which counts instead.
 RACES = ${shell grep -rl --include='test_*.py' 'trials(' tests}
+# Kept when compiled, whatever this machine does otherwise: a run starts hundreds of processes.
+unexport PYTHONDONTWRITEBYTECODE
 IN_ENVIRONMENT := $(PYTHON) -m authdemo.bootstrap tests/requirements.txt
 # What `check --deploy` looks at: production settings, nothing of this checkout's own.
 PRODUCTION = ENV_FILE=/dev/null VAR_DIR=$$(mktemp -d) DEBUG=0 LAB=0 HTTPS=1 COOKIE_SECURE=1 \
