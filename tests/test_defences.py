@@ -59,5 +59,6 @@ def test_red_is_what_only_the_missing_line_makes_red(
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     monkeypatch.setattr(defences, "ROOT", tmp_path)
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # it uses none, and they take long
     gone = Defence("only ada is let in", "guard.py", "name == 'ada'", "True", tests)
     assert what_comes_of(gone) == outcome
