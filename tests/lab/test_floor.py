@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import resolve
 from django.urls.exceptions import Resolver404
@@ -87,6 +88,14 @@ def test_a_refused_request_is_no_figure() -> None:
     nobody = Subject("nobody", get("/api/jwt/whoami/", HTTP_AUTHORIZATION="Bearer a.b.c"))
     with pytest.raises(NotAnswered, match="401"):
         figures([nobody], repetitions=1, rounds=1)
+
+
+def test_without_tables_nothing_is_measured_and_it_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(User._meta, "db_table", "not_yet")
+    with pytest.raises(CommandError, match=r"no such table: not_yet\. Is it migrated"):
+        call_command("floor")
 
 
 def test_the_floor_is_on_no_site() -> None:

@@ -13,6 +13,7 @@ import httpx
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.core.servers.basehttp import get_internal_wsgi_application
+from django.db import DatabaseError
 
 from accounts.client import FlowClient
 from accounts.contract.flow import Flow
@@ -51,6 +52,9 @@ class Command(BaseCommand):
                     self.stdout.write(f"{row.subject:16} {row.measure:14} {row.median:g}{spread}")
         except (Simulated, NotAnswered) as error:
             raise CommandError(str(error)) from error
+        except DatabaseError as error:
+            words = f"Nothing could be measured: {error}. Is it migrated (manage.py migrate)?"
+            raise CommandError(words) from error
 
     def profile(self, name: str, subjects: list[Subject]) -> None:
         """Where does the time of one subject go? By cProfile, which slows small functions most."""
