@@ -49,7 +49,8 @@ class Flow(contract.Flow):
         # A refresh reads the row itself, whatever the copy in Redis says: once in a while somebody
         # must, and a Redis that was put back to an older state would be believed otherwise.
         assert session.record is not None
-        if not store.refresh_snapshot(user_of(session.session_key)).admits(session.record.epoch):
+        snapshot = store.snapshot_of_row(user_of(session.session_key), session.snapshot)
+        if not snapshot.admits(session.record.epoch):
             raise CredentialRevoked("epoch, inactive or deleted")
         session.adopt(*store.rotate(session.session_key))
         return self._credential(session)

@@ -38,7 +38,7 @@ from accounts.contract.errors import (
 )
 from accounts.contract.flow import Remembered
 from accounts.mirror import Copies, InThisProcess
-from accounts.snapshots import CHANGING, Snapshot, copy_row
+from accounts.snapshots import CHANGING, Snapshot, copy_row, row_of
 from sessions_api.records import (
     ANONYMOUS,
     Record,
@@ -93,6 +93,12 @@ class store_errors(AbstractContextManager[None]):  # noqa: N801  # read as a fun
 def read_snapshot(raw: bytes | None, user_id: int) -> Snapshot:
     """What Redis said, or the row, where Redis knows nothing that may be trusted."""
     return Snapshot.decode(raw) or refresh_snapshot(user_id)
+
+
+def snapshot_of_row(user_id: int, known: Snapshot | None) -> Snapshot:
+    """The row as it is now; copied to Redis where what is `known` from there says otherwise."""
+    row = row_of(user_id)
+    return row if row == known else refresh_snapshot(user_id)
 
 
 def refresh_snapshot(user_id: int, *, committed: bool = False) -> Snapshot:
@@ -434,7 +440,7 @@ def _trim_index(user_id: int) -> None:
     """
     index, now = index_name(user_id), int(time.time())
     with store_errors():
-        pipe = redis().pipeline()
+        pipe = redis().pipeline(transaction=False)
         pipe.zremrangebyscore(index, "-inf", now - REMEMBER_ENDED_SECONDS)
         live = f"({now + settings.GRACE_SECONDS}"
         pipe.zrevrangebyscore(index, "+inf", live, start=MOST_DEVICES, num=MOST_TRIMMED)
