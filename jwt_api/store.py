@@ -10,6 +10,7 @@ second valid text with the same `jti`; a list of texts would miss it.)
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from functools import wraps
@@ -119,6 +120,7 @@ def rotate(token: RefreshToken, use: Use | None = None) -> tuple[TokenFamily, Re
     `CredentialExpired`, and `CredentialReused` for a token that was exchanged already: then
     somebody holds a copy, and the caller ends the family.
     """
+    began = time.perf_counter()
     while True:
         family = _family_of(token)
         if family.current is None:
@@ -133,7 +135,7 @@ def rotate(token: RefreshToken, use: Use | None = None) -> tuple[TokenFamily, Re
                     # The family's row is older than the blacklist: it came from a backup.
                     raise CredentialReused("current, and on the blacklist") from error
                 raise
-        if _is_in_grace(family, token):
+        if _is_in_grace(family, token, waited=time.perf_counter() - began):
             _judge(family, use)
             return family, _current_again(family)
         raise CredentialReused("refresh token reused")
@@ -209,18 +211,20 @@ def _claim(family: ReadFamily, verdict: Verdict | None = None) -> tuple[TokenFam
     return family, token
 
 
-def _is_in_grace(family: ReadFamily, token: RefreshToken) -> bool:
-    """Whether the token is the immediate predecessor, rotated away moments ago.
+def _is_in_grace(family: ReadFamily, token: RefreshToken, *, waited: float) -> bool:
+    """Whether the token is the immediate predecessor, rotated away moments before it was presented.
 
     Two tabs that refresh at once, or an answer that was lost on its way, are not theft. Both
     times are the database's: two web servers whose clocks differ by the grace would take one tab
-    for a thief, and a clock that went back an hour would lengthen the grace by it.
+    for a thief, and a clock that went back an hour would lengthen the grace by it. For how many
+    seconds this request has `waited` for the database since, no client can help.
     """
     if family.previous is None or family.rotated is None or token["jti"] != family.previous.jti:
         return False
     # Surprise: `read_at` is when the SELECT began, which may be before the row that it found.
     age = abs(family.read_at - family.rotated)
-    return age < timedelta(seconds=settings.GRACE_SECONDS)
+    grace = settings.GRACE_SECONDS
+    return grace > 0 and age < timedelta(seconds=grace + waited)
 
 
 def _current_again(family: TokenFamily) -> RefreshToken:

@@ -254,9 +254,23 @@ DEFENCES = (
     Defence(
         "the grace ends",
         "jwt_api/store.py",
-        "    return age < timedelta(seconds=settings.GRACE_SECONDS)",
+        "    return grace > 0 and age < timedelta(seconds=grace + waited)",
         "    return True",
         "tests/jwt_api/test_families.py -k grace",
+    ),
+    Defence(
+        "a grace of none is none, however long a request waits",
+        "jwt_api/store.py",
+        "grace > 0 and age",
+        "age",
+        "tests/contract/test_races.py -k without_grace_one_of",
+    ),
+    Defence(
+        "what a request waits for the database is not counted against its grace",
+        "jwt_api/store.py",
+        "seconds=grace + waited",
+        "seconds=grace",
+        "tests/jwt_api/test_families.py -k waits_here",
     ),
     Defence(
         "an ended family is refused",

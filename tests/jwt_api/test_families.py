@@ -7,6 +7,7 @@ at the same moment stands in `test_races.py`.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -277,6 +278,24 @@ def test_the_grace_ends_when_it_says(ada: User, settings: Settings) -> None:
     age_in_the_database(1)
     assert_refused(present(login.refresh[0]), "credential_reused")
     assert not login.is_live()
+
+
+def test_what_a_request_waits_here_is_not_counted(
+    ada: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tab whose refresh stood in a queue of ours for longer than the grace is no thief."""
+    settings.GRACE_SECONDS = 1
+    login = Login()
+    login.renew()
+    read_family = store._family_of
+
+    def read_late(token: Any) -> Any:
+        time.sleep(1.1 * settings.GRACE_SECONDS)
+        return read_family(token)
+
+    monkeypatch.setattr(store, "_family_of", read_late)
+    assert present(login.refresh[0]).status_code == 200
+    assert reuses() == 0
 
 
 @pytest.mark.parametrize("generations", [2, 3, 5])
