@@ -216,8 +216,8 @@ def _is_in_grace(family: ReadFamily, token: RefreshToken, *, waited: float) -> b
 
     Two tabs that refresh at once, or an answer that was lost on its way, are not theft. Both
     times are the database's: two web servers whose clocks differ by the grace would take one tab
-    for a thief, and a clock that went back an hour would lengthen the grace by it. For how many
-    seconds this request has `waited` for the database since, no client can help.
+    for a thief, and a clock that went back an hour would lengthen the grace by it. The seconds
+    for which the request has `waited` here since it was presented do not count against it.
     """
     if family.previous is None or family.rotated is None or token["jti"] != family.previous.jti:
         return False

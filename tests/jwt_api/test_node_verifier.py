@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from accounts.client import authorities
 from tests.jwt_api.forging import Forge
 from tests.jwt_api.issuer import Issuer, jwk_of, running_issuer
 from tests.jwt_api.test_verifier import KEYS, MOODS, NOT_GOOD
@@ -79,8 +80,7 @@ def fresh() -> Iterator[tuple[str, Issuer]]:
 
 
 def show(url: str, token: str) -> httpx.Response:
-    # Unverified, since plain: reading the authorities of TLS takes longer than the request.
-    return httpx.get(url, headers={"Authorization": f"Bearer {token}"}, verify=False)
+    return httpx.get(url, headers={"Authorization": f"Bearer {token}"}, verify=authorities())
 
 
 def test_it_takes_the_tokens_that_ours_takes(notes: str, issuer: Issuer) -> None:

@@ -23,7 +23,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from django.conf import settings as site_settings
 
-from accounts.client import FlowClient
+from accounts.client import FlowClient, authorities
 from tests.accounts.mirroring import eventually
 from tests.jwt_api.forging import Forge
 from tests.jwt_api.issuer import jwk_of
@@ -142,7 +142,8 @@ class House:
     def sign(self, token: str, **claims: Any) -> str:
         """The same token with other claims, by the site's own key."""
         forge = Forge(token)
-        published = httpx.get(f"{self.site}/.well-known/jwks.json", verify=False).json()["keys"]
+        listed = httpx.get(f"{self.site}/.well-known/jwks.json", verify=authorities())
+        published = listed.json()["keys"]
         wanted = next(jwk["x"] for jwk in published if jwk["kid"] == forge.header["kid"])
         files = (self.var_dir / "jwt-keys").rglob("*.pem")
         keys: list[Any] = [load_pem_private_key(file.read_bytes(), None) for file in files]
@@ -155,7 +156,7 @@ def wait_for(url: str, process: subprocess.Popen[str]) -> None:
     while time.monotonic() < deadline:
         assert process.poll() is None, "it ended"
         try:
-            if httpx.get(url, verify=False).status_code == 200:
+            if httpx.get(url, verify=authorities()).status_code == 200:
                 return
         except httpx.TransportError:
             pass
@@ -185,7 +186,7 @@ def made_by(client: FlowClient, **values: str) -> str:
 
 def show(url: str, token: str) -> int:
     headers = {"Authorization": f"Bearer {token}"}
-    return httpx.get(url, headers=headers, verify=False).status_code
+    return httpx.get(url, headers=headers, verify=authorities()).status_code
 
 
 def test_it_believes_the_issuers_signature_and_no_other(house: House) -> None:

@@ -13,11 +13,11 @@ from tests.deployment import deployed
 
 
 @contextmanager
-def two_workers(folder: Path, *options: str) -> Iterator[str]:
+def two_workers(folder: Path) -> Iterator[str]:
     """The site's address; in the end its log has to be free of tracebacks."""
     served = {"DJANGO_SETTINGS_MODULE": "tests.lab.served", "WEB_WORKERS": "2"}
     with (
-        deployed(folder, options=options, **served) as deployment,
+        deployed(folder, **served) as deployment,
         override_settings(WEB_WORKERS=2),  # `each_worker` looks for so many
     ):
         yield deployment.url
