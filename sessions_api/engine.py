@@ -72,6 +72,12 @@ class SessionStore(SessionBase):
         """The id and what Redis holds under it: the data, or the record as it was read."""
         self._flushed = False
 
+    @property
+    def raw(self) -> bytes | None:
+        """The record as Redis held it when it was read; None where its data were written since."""
+        held = self._written[1]
+        return held if isinstance(held, bytes) else None
+
     def _validate_session_key(self, key: str | None) -> bool:
         return key is not None and SESSION_ID.fullmatch(key) is not None
 
@@ -116,9 +122,11 @@ class SessionStore(SessionBase):
             return None
         if verdict is not None:
             record.history = verdict.history.encode()
-        # Of requests that see the same at once, the one that wrote it down tells of it.
-        if store.touch(session_id, raw, record) and verdict is not None and verdict.action:
-            self._carry_out(session_id, record, verdict)
+        if store.touch(session_id, raw, record):
+            self._written = (session_id, record.encode().encode())
+            # Of requests that see the same at once, the one that wrote it down tells of it.
+            if verdict is not None and verdict.action:
+                self._carry_out(session_id, record, verdict)
         return None
 
     def _judge(self, record: Record) -> Verdict | None:

@@ -52,7 +52,7 @@ class Flow(contract.Flow):
         snapshot = store.snapshot_of_row(user_of(session.session_key), session.snapshot)
         if not snapshot.admits(session.record.epoch):
             raise CredentialRevoked("epoch, inactive or deleted")
-        session.adopt(*store.rotate(session.session_key))
+        session.adopt(*store.rotate(session.session_key, session.raw))
         return self._credential(session)
 
     def revoke(self, request: HttpRequest) -> EndedDevice | None:

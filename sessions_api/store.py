@@ -5,7 +5,7 @@ Everything, in Redis. The client holds an opaque id; all it means stands here.
 `jwt_api.store`.
 
 Redis keys; `{7}` is the user's id, and the hash tag that keeps one user's keys on
-one node of a Cluster, so that one MGET and one MULTI can reach all of them:
+one node of a Cluster, so that one MGET and one script can reach all of them:
 
     session:{7}:<digest of the id>   string   the record, a JSON list; its TTL is the idle time
     sessions:{7}                     zset     digest -> Unix time of the idle end
@@ -37,6 +37,7 @@ from accounts.contract.errors import (
     StoreUnavailable,
 )
 from accounts.contract.flow import Remembered
+from accounts.if_unchanged import execute_if_unchanged
 from accounts.mirror import Copies, InThisProcess
 from accounts.snapshots import CHANGING, Snapshot, copy_row, row_of
 from sessions_api.records import (
@@ -153,12 +154,15 @@ def write_new(session_id: str, record: Record) -> bool:
     """Store a new session and list it for its user; False if the id is taken."""
     user_id, digest = user_of(session_id), digest_of(session_id)
     with store_errors():
-        pipe = redis().pipeline()
+        client = redis()
+        pipe = client.pipeline()
         _put(pipe, user_id, digest, record)
-        created = pipe.execute()[0]
+        created, answers = execute_if_unchanged(
+            client, pipe, {session_key_name(user_id, digest): None}
+        )
     if created and user_id != ANONYMOUS:
-        _trim_index(user_id)
-    return bool(created)
+        _trim_index(user_id, listed=answers[-1], most=MOST_DEVICES)
+    return created
 
 
 def write_data(session_id: str, data: dict[str, Any]) -> bool:
@@ -169,19 +173,16 @@ def write_data(session_id: str, data: dict[str, Any]) -> bool:
     but `data` is kept as it stands in Redis now, not as this request once read it.
     """
     name = session_key_name(user_of(session_id), digest_of(session_id))
-
-    def replace_data(pipe: Pipeline) -> bool:
-        raw = pipe.get(name)
-        record = decode(raw) if raw is not None else None
-        if record is None:
-            return False
-        record.data = data
-        pipe.multi()
-        pipe.set(name, record.encode(), xx=True, keepttl=True)
-        return True
-
+    written = False
     with store_errors():
-        written = redis().transaction(replace_data, name, value_from_callable=True)
+        client = redis()
+        raw = client.get(name)
+        while not written and raw is not None and (record := decode(raw)) is not None:
+            record.data = data
+            pipe = client.pipeline()
+            pipe.set(name, record.encode(), xx=True, keepttl=True)
+            written, answers = execute_if_unchanged(client, pipe, {name: raw})
+            raw = answers[0]
     mirror.forget([name])
     return written
 
@@ -197,21 +198,16 @@ def touch(session_id: str, raw: bytes, record: Record) -> bool:
     now = max(int(time.time()), record.seen)
     name = session_key_name(user_id, digest)
     record.seen = now
-
-    def extend(pipe: Pipeline) -> bool:
-        unchanged = bool(pipe.get(name) == raw)
-        pipe.multi()
-        if unchanged:
-            idle = record.idle_seconds(now)
-            pipe.set(name, record.encode(), xx=True, ex=max(1, idle))
-            if user_id != ANONYMOUS:
-                # Not only if it is listed: an index that Redis has evicted is made again by use.
-                _list(pipe, user_id, digest, now + idle)
-        return unchanged
-
+    idle = record.idle_seconds(now)
     with store_errors():
+        client = redis()
+        pipe = client.pipeline()
+        pipe.set(name, record.encode(), xx=True, ex=max(1, idle))
+        if user_id != ANONYMOUS:
+            # Not only if it is listed: an index that Redis has evicted is made again by use.
+            _list(pipe, user_id, digest, now + idle)
         try:
-            touched = redis().transaction(extend, name, value_from_callable=True)
+            touched, _ = execute_if_unchanged(client, pipe, {name: raw})
         except ResponseError as error:
             # A Redis that is full, or a replica, still reads. Noting the use can wait until the
             # next request; refusing this one would log out everybody who was read correctly.
@@ -222,44 +218,55 @@ def touch(session_id: str, raw: bytes, record: Record) -> bool:
 
 
 @check("rotation", "It is the current one of its login, and is used up by this.")
-def rotate(session_id: str) -> tuple[str, Record]:
+def rotate(session_id: str, raw: bytes | None = None) -> tuple[str, Record]:
     """Give the session its next id and return both; the old id lives on for the grace interval.
 
+    `raw` is the record as the caller has read it; one that was rotated since is noticed.
     Raises `CredentialRevoked` and `CredentialExpired`. Idempotent within the grace:
     a second tab with the same old id gets the same new one.
     """
     user_id, digest, now = user_of(session_id), digest_of(session_id), int(time.time())
     next_id = successor_id(session_id)
-    name, next_digest = session_key_name(user_id, digest), digest_of(next_id)
-    next_name = session_key_name(user_id, next_digest)
-
-    def move(pipe: Pipeline) -> Record:
-        raw, next_raw = pipe.mget(name, next_name)
-        if raw is None:
-            raise why_gone(session_id)
-        record = decode(raw)
-        if record is None:
-            raise CredentialInvalid("unreadable record")
-        if next_raw is not None:
-            successor = decode(next_raw)
-            if successor is None or successor.rotated:
-                raise CredentialRevoked("session id two refreshes old")
-            return successor
-        if record.rotated:
-            raise CredentialRevoked("successor was ended")
-        record.seen = now
-        pipe.multi()
-        _put(pipe, user_id, next_digest, record)
-        _retire(pipe, user_id, digest, record, now)
-        return record
-
+    next_digest = digest_of(next_id)
+    names = [session_key_name(user_id, each) for each in (digest, next_digest)]
     with store_errors():
-        # A logout deletes `name`, and this starts over; this writes to the index, and a logout that
-        # has looked for the device's sessions there looks again (`end_sessions`).
-        record = redis().transaction(move, name, value_from_callable=True)
-    mirror.forget([name])
-    _trim_index(user_id)
+        client, rotated = redis(), False
+        known = decode(raw) if raw is not None else None
+        # Of what was current when it was read, the next id is not there yet.
+        is_current = known is not None and not known.rotated
+        held: list[Any] = [raw, None] if is_current else client.mget(names)
+        while not rotated:
+            record, has_successor = _last_of(session_id, *held)
+            if has_successor:
+                return next_id, record
+            record.seen = now
+            pipe = client.pipeline()
+            _retire(pipe, user_id, digest, record, now)
+            _put(pipe, user_id, next_digest, record)
+            # A logout deletes what is compared, and this starts over; this writes to the index, and
+            # a logout that has looked for the device's sessions there looks again (`end_sessions`).
+            read = dict(zip(names, held, strict=True))
+            rotated, held = execute_if_unchanged(client, pipe, read)
+    mirror.forget(names[:1])
+    _trim_index(user_id, listed=held[-1], most=MOST_DEVICES + MOST_EXPIRED)
     return next_id, record
+
+
+def _last_of(session_id: str, raw: bytes | None, next_raw: bytes | None) -> tuple[Record, bool]:
+    """The record that a refresh of the id goes on with, and whether that is its successor's."""
+    if raw is None:
+        raise why_gone(session_id)
+    record = decode(raw)
+    if record is None:
+        raise CredentialInvalid("unreadable record")
+    if next_raw is not None:
+        successor = decode(next_raw)
+        if successor is None or successor.rotated:
+            raise CredentialRevoked("session id two refreshes old")
+        return successor, True
+    if record.rotated:
+        raise CredentialRevoked("successor was ended")
+    return record, False
 
 
 def end_sessions(
@@ -409,8 +416,10 @@ def _put(pipe: Pipeline, user_id: int, digest: str, record: Record) -> None:
 
 
 def _list(pipe: Pipeline, user_id: int, digest: str, idle_end: int) -> None:
+    """List a session for its user; the last answer is how many are listed now."""
     pipe.zadd(index_name(user_id), {digest: idle_end})
     pipe.expire(index_name(user_id), settings.ABSOLUTE_SECONDS + REMEMBER_ENDED_SECONDS)
+    pipe.zcard(index_name(user_id))
 
 
 def _retire(pipe: Pipeline, user_id: int, digest: str, record: Record, now: int) -> None:
@@ -432,12 +441,15 @@ def _note_ended(pipe: Pipeline, user_id: int, digest: str, now: int) -> None:
     pipe.expire(ended_name(user_id), REMEMBER_ENDED_SECONDS)
 
 
-def _trim_index(user_id: int) -> None:
+def _trim_index(user_id: int, *, listed: int, most: int) -> None:
     """Drop what expired long ago, and the longest unused session beyond `MOST_DEVICES`.
 
+    Only of an index that lists more than `most`: nearly none does.
     What has no more than the grace left is no device but the predecessor of one, and some other
     tab's: it goes by itself.
     """
+    if listed <= most:
+        return
     index, now = index_name(user_id), int(time.time())
     with store_errors():
         pipe = redis().pipeline(transaction=False)

@@ -528,12 +528,32 @@ DEFENCES = (
     Defence(
         "a write never brings a session back",
         "sessions_api/store.py",
-        "        if record is None:\n            return False\n        record.data = data\n"
-        "        pipe.multi()\n        pipe.set(name, record.encode(), xx=True, keepttl=True)",
-        "        if record is None:\n            return False\n        record.data = data\n"
-        "        pipe.unwatch()\n        pipe.multi()\n"
-        "        pipe.set(name, record.encode(), ex=1000)",
+        "            pipe.set(name, record.encode(), xx=True, keepttl=True)\n"
+        "            written, answers = execute_if_unchanged(client, pipe, {name: raw})",
+        "            pipe.set(name, record.encode(), ex=1000)\n"
+        '            written, answers = execute_if_unchanged(client, pipe, {"unrelated": None})',
         "tests/sessions_api/test_races.py -k write",
+    ),
+    Defence(
+        "a use is noted only of a record that is as it was read",
+        "sessions_api/store.py",
+        "touched, _ = execute_if_unchanged(client, pipe, {name: raw})",
+        'touched, _ = execute_if_unchanged(client, pipe, {"unrelated": None})',
+        "tests/sessions_api/test_races.py -k touch",
+    ),
+    Defence(
+        "a refresh goes on only with a record that is as it was read",
+        "sessions_api/store.py",
+        "read = dict(zip(names, held, strict=True))",
+        "read = {names[1]: held[1]}",
+        "tests/sessions_api/test_races.py -k inside_of_a_refresh",
+    ),
+    Defence(
+        "what was changed meanwhile is not overwritten",
+        "accounts/if_unchanged.py",
+        "then return {0, held} end",
+        "then end",
+        "tests/accounts/test_if_unchanged.py",
     ),
     Defence(
         "a transaction that the database undid is run again",

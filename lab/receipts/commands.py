@@ -20,6 +20,7 @@ from redis.connection import (
 from redis.exceptions import ConnectionError as Lost
 from redis.exceptions import TimeoutError as Late
 
+from accounts.if_unchanged import SCRIPT, parts_of
 from lab.benchmark.costs import NOT_OURS
 from lab.receipts.recording import Recording, Step, current, now
 
@@ -37,7 +38,16 @@ def text_of(args: Iterable[Any]) -> str:
     its row in a copy of Redis.
     """
     name, *rest = args
-    return " ".join([_plain(name).upper(), *(_shown(each) for each in rest)])
+    said = _plain(name).upper()
+    if said == "EVAL" and rest[0] == SCRIPT:
+        return f"EVAL {_compared_and_run(rest)}"
+    return " ".join([said, *(_shown(each) for each in rest)])
+
+
+def _compared_and_run(words: list[Any]) -> str:
+    names, commands = parts_of(words)
+    compared = ", ".join(map(_shown, names))
+    return f"if unchanged: {compared}; then {'; '.join(map(text_of, commands))}"
 
 
 def _shown(argument: Any) -> str:

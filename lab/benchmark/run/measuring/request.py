@@ -13,6 +13,7 @@ from functools import partial
 
 import redis
 
+from lab.benchmark.costs import commands_sent
 from lab.benchmark.run.gunicorn_config import PATH
 from lab.benchmark.run.logins import Login, NotOffered
 from lab.benchmark.run.plan import Bench, Step
@@ -21,8 +22,6 @@ from lab.benchmark.run.workers import Worker
 from lab.staging.processes import StageError
 
 REQUESTS = 10
-# What a connection says of itself, and what counting takes.
-NOT_OURS = {"hello", "auth", "select", "client", "ping", "info", "config", "command"}
 
 
 def steps(bench: Bench) -> list[Step]:
@@ -68,11 +67,10 @@ def counted_call(redis_url: str, login: Login, call: Callable[[], None]) -> tupl
     with redis.Redis.from_url(redis_url) as client:
         # On the one connection of this client: the worker that counts is the one that works.
         login.http.get(f"{PATH}?count=1").raise_for_status()
-        before = commands_so_far(client)
-        call()
-        commands = commands_so_far(client) - before
+        with commands_sent(client) as sent:
+            call()
         told = login.http.get(f"{PATH}?count=0").json()
-    return told["sql_statements"], commands
+    return told["sql_statements"], sent.total()
 
 
 def counted(
@@ -82,11 +80,10 @@ def counted(
     ask(worker, path, headers)
     with redis.Redis.from_url(redis_url) as client:
         worker.tell("count=1")
-        before = commands_so_far(client)
-        ask(worker, path, headers)
-        commands = commands_so_far(client) - before
+        with commands_sent(client) as sent:
+            ask(worker, path, headers)
         statements = worker.tell("count=0")["sql_statements"]
-    return statements / REQUESTS, commands / REQUESTS
+    return statements / REQUESTS, sent.total() / REQUESTS
 
 
 def ask(worker: Worker, path: str, headers: Mapping[str, str]) -> None:
@@ -94,16 +91,6 @@ def ask(worker: Worker, path: str, headers: Mapping[str, str]) -> None:
         status, body = worker.get(path, headers)
         if status != 200:
             raise StageError(f"{path} answered {status}: {body[:200]!r}")
-
-
-def commands_so_far(client: redis.Redis) -> int:
-    """What Redis itself has counted; a command that has parts is counted by each."""
-    stats = client.info("commandstats")
-    return sum(
-        stat["calls"]
-        for name, stat in stats.items()
-        if name.removeprefix("cmdstat_").partition("|")[0] not in NOT_OURS
-    )
 
 
 def bytes_of(address: str, path: str, headers: Mapping[str, str]) -> tuple[int, int]:
