@@ -1856,12 +1856,16 @@ def what_comes_of(defence: Defence) -> str:
         without = run_tests(copy, "-x", *defence.tests.split())
         if without.returncode == pytest.ExitCode.OK:
             return NOT_NOTICED
+        # Python itself crashes where threads share what is only one thread's.
+        has_crashed = without.returncode < 0
+        has_failed = without.returncode == pytest.ExitCode.TESTS_FAILED
         # An error of a fixture, or a selection of nothing, has noticed nothing.
-        if without.returncode != pytest.ExitCode.TESTS_FAILED or "FAILED" not in without.stdout:
+        if not has_crashed and not (has_failed and "FAILED" in without.stdout):
             return broken(without)
         file.write_text(whole)
         # Whatever fails all the same says nothing about the defence.
-        failed_again = run_tests(copy, "--last-failed", *defence.tests.split())
+        which = [] if has_crashed else ["--last-failed"]
+        failed_again = run_tests(copy, *which, *defence.tests.split())
         return broken(failed_again) if failed_again.returncode else RED
 
 

@@ -28,6 +28,7 @@ def test_its_tests_are_there(defence: Defence) -> None:
 PROJECT = {
     "guard.py": "def is_let_in(name):\n    return name == 'ada'\n",
     "tests/test_guard.py": """
+import os
 import pytest
 from guard import is_let_in
 def test_ada(): assert is_let_in("ada")
@@ -36,6 +37,8 @@ def test_of_another_matter(): assert False
 @pytest.fixture
 def missing(): raise LookupError("a part of the machine")
 def test_that_cannot_run(missing): assert not is_let_in("mallory")
+def test_that_crashes(): is_let_in("mallory") and os.abort()
+def test_that_always_ends_so(): os.abort()
 """,
 }
 
@@ -50,6 +53,8 @@ def test_that_cannot_run(missing): assert not is_let_in("mallory")
         ("tests/test_guard.py -k another", BROKEN),
         ("tests/test_guard.py -k cannot_run", BROKEN),
         ("tests/test_guard.py -k nobody", BROKEN),
+        ("tests/test_guard.py -k crashes", RED),
+        ("tests/test_guard.py -k always", BROKEN),
     ],
 )
 def test_red_is_what_only_the_missing_line_makes_red(
