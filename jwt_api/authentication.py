@@ -44,7 +44,7 @@ class Authentication(BaseAuthentication):
         text = bearer_token(request)
         if text is None:
             return None
-        if "access_token" in {*request.query_params, *_form_of(request)}:
+        if "access_token" in request.query_params or "access_token" in _form_of(request):
             raise TokenTwice("Authorization header and another method")
         token = read_access_token(text)
         scope: frozenset[str] | None = None

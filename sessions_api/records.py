@@ -57,11 +57,12 @@ def successor_id(session_id: str) -> str:
 def digest_of(session_id: str) -> str:
     """128 bits of SHA-256; the id has 256 random bits, so that no salt is needed.
 
-    Remembered, for whoever is logged in comes again with each request.
+    Remembered, as all that an id says is: whoever is logged in comes again with each request.
     """
     return _base64(sha256(session_id.encode()).digest()[:16])
 
 
+@lru_cache(maxsize=4096)
 def user_of(session_id: str) -> int:
     """The user's id that stands in the session id; 0 for an anonymous session."""
     return int(session_id.partition(".")[0])
@@ -69,6 +70,13 @@ def user_of(session_id: str) -> int:
 
 def session_key_name(user_id: int, digest: str) -> str:
     return f"session:{{{user_id}}}:{digest}"
+
+
+@lru_cache(maxsize=4096)
+def names_read_for(session_id: str) -> tuple[str, str]:
+    """Under which names stand the record of a session, and the snapshot of its user?"""
+    user_id = user_of(session_id)
+    return session_key_name(user_id, digest_of(session_id)), snapshot_name(user_id)
 
 
 def index_name(user_id: int) -> str:

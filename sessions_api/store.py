@@ -47,6 +47,7 @@ from sessions_api.records import (
     digest_of,
     ended_name,
     index_name,
+    names_read_for,
     session_key_name,
     snapshot_name,
     successor_id,
@@ -138,8 +139,7 @@ def read(
     One Redis read; none with the `check` "push", where this process knows both. By default the
     check is what SESSION_CHECK says.
     """
-    user_id, digest = user_of(session_id), digest_of(session_id)
-    names = [session_key_name(user_id, digest), snapshot_name(user_id)]
+    user_id, names = user_of(session_id), names_read_for(session_id)
     with store_errors():
         client = redis()
         is_pushed = (check or settings.SESSION_CHECK) == "push"

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from django.http import HttpRequest, HttpResponseBase
 from rest_framework.authentication import BaseAuthentication
@@ -48,8 +48,7 @@ class Credential:
     secret_expires_in: int | None = None
 
 
-@dataclass(frozen=True)
-class Presented:
+class Presented(NamedTuple):
     """Who is asking, as far as the credential alone can tell: `request.auth` in every view.
 
     Times are Unix seconds. `epoch` is the user's epoch when the credential was

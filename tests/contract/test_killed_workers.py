@@ -37,7 +37,7 @@ COMMIT = "django.db.backends.base.base.BaseDatabaseWrapper.commit"
 INSIDE = {
     "sessions": {
         "read, nothing sent": ("before", "sessions_api.store._retire"),
-        "done, nothing said": ("after", "sessions_api.store.execute_if_unchanged"),
+        "done, nothing said": ("after", "sessions_api.store.rotate"),
     },
     "jwt": {
         "one row written, not committed": ("after", "django.db.models.query.QuerySet.create"),
