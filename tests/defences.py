@@ -669,7 +669,7 @@ DEFENCES = (
         "tests/jwt_api/test_revocation.py -k relies_on_the_list",
     ),
     Defence(
-        "a changed row judges older access tokens",
+        "once a change of a row is done, the denylist says what came of it",
         "jwt_api/flow.py",
         "        denylist.user_changed(user_id)\n",
         "        pass\n",
@@ -1025,7 +1025,7 @@ DEFENCES = (
         "accounts/contract/views.py",
         '@method_decorator(never_cache, name="dispatch")\n@method_decorator(vary_on_headers',
         "@method_decorator(vary_on_headers",
-        "tests/contract",
+        "tests/contract/test_cookies.py tests/contract/test_me.py",
     ),
     Defence(
         "a cookie of ours comes once",

@@ -155,6 +155,20 @@ def test_a_role_counts_from_the_next_request(login: Login) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+def test_after_a_change_of_roles_the_list_says_what_they_are(login: Login) -> None:
+    """Nobody asks for the row any more, for as long as older tokens live."""
+    user = ada_row()
+    user.is_staff = True
+    user.save()
+    eventually(lambda: queries_of(login.roles) == (["staff"], 0))
+
+
+def queries_of(call: Callable[[], Any]) -> tuple[Any, int]:
+    with CaptureQueriesContext(connection) as queries:
+        return call(), len(queries)
+
+
+@pytest.mark.django_db(transaction=True)
 def test_between_a_change_and_its_commit_the_row_is_asked(login: Login) -> None:
     """Whether the transaction is committed, nobody knows; the row does."""
     user = ada_row()
