@@ -2,7 +2,7 @@
 PYTHON ?= python3
 # Extra arguments for pytest, for example: make test ARGS="-k refresh"
 ARGS ?=
-# Twice as many workers as there are cores (tests/conftest.py). Each takes whole files, so that a
+# Half as many workers again as there are cores (tests/conftest.py). Each takes whole files, so that a
 # seed gives the order of `pytest FILE`, in the order of conftest.py, which puts slow files first, and
 # last those that run alone. One process: make test ARGS="-n 0"
 # What takes long and seldom says anything new is left to CI: make test CI=true

@@ -28,6 +28,7 @@ from lab.benchmark.report import NoReport, Report, read
 from lab.benchmark.rows import Row, find
 from lab.differences import DIFFERENCES, difference
 from lab.strategies import rows_of, strategy
+from lab.syntax import parse
 
 REPORT = "docs/benchmark.json"
 HEADING = re.compile("#+ ")
@@ -316,7 +317,7 @@ class Tested(Proof):
 
 def tests_of(path: str) -> set[str]:
     """The names of all test functions in a file."""
-    tree = ast.parse((settings.BASE_DIR / path).read_text(encoding="utf-8"))
+    tree = parse((settings.BASE_DIR / path).read_text(encoding="utf-8"))
     functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
     return {node.name for node in functions if node.name.startswith("test_")}
 

@@ -83,9 +83,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """As many as `-n auto` starts: twice the cores, for many a test waits for servers and times."""
+    """As many as `-n auto` starts: more than cores, for many a test waits for servers and times."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return 2 * (cores or 1)
+    return max(2, 3 * (cores or 1) // 2)
 
 
 def hands_out_tests(config: pytest.Config) -> bool:

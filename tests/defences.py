@@ -382,8 +382,8 @@ DEFENCES = (
     Defence(
         "verified tokens are forgotten when a key is distrusted",
         "jwt_api/verified.py",
-        "    return (ring(), *own,",
-        "    return (*own,",
+        "    return (ring(), settings",
+        "    return (settings",
         "tests/jwt_api/test_verified.py -k distrust",
     ),
     Defence(
@@ -804,8 +804,8 @@ DEFENCES = (
     Defence(
         "suspicion: an odd use of a session is told once",
         "sessions_api/engine.py",
-        "        if store.touch(session_id, raw, record) and verdict",
-        "        store.touch(session_id, raw, record)\n        if verdict",
+        "        if store.touch(session_id, raw, record):\n",
+        "        store.touch(session_id, raw, record)\n        if True:\n",
         "tests/contract/test_suspicion_races.py -k told_once",
     ),
     Defence(

@@ -25,6 +25,7 @@ from jwt_api import store as token_store
 from jwt_api.authentication import Authentication
 from lab.attacks.attack import SESSIONS, TOKENS, Exchange, Source
 from lab.strategies import Strategy, database_sessions
+from lab.syntax import reading
 from sessions_api import engine
 from sessions_api import store as session_store
 
@@ -120,7 +121,8 @@ LINES = (
 def source_of(function: Callable[..., Any], mark: str = "") -> Source:
     """Where a running function stands, or the line in it with the `mark`; raises `LookupError`."""
     unwrapped = inspect.unwrap(function)
-    lines, first = inspect.getsourcelines(unwrapped)
+    with reading:
+        lines, first = inspect.getsourcelines(unwrapped)
     path = Path(inspect.getsourcefile(unwrapped) or "").resolve()
     for offset, line in enumerate(lines):
         if mark in line:

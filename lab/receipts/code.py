@@ -19,6 +19,8 @@ from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.cache import never_cache
 
+from lab.syntax import parse
+
 OURS = ("accounts", "docs", "jwt_api", "lab", "sessions_api", "templates", "tests")
 LIBRARIES = ("django", "jwt", "rest_framework", "rest_framework_simplejwt")
 SUFFIXES = {".py", ".html", ".js", ".md", ".json"}
@@ -96,7 +98,7 @@ def _function_at(name: str, lines: list[str], line: int) -> tuple[str, int, int]
     if name.endswith(".py"):
         found = [
             (_first(node), node.end_lineno or line, node.name)
-            for node in ast.walk(ast.parse("\n".join(lines)))
+            for node in ast.walk(parse("\n".join(lines)))
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
         ]
         around = [each for each in found if each[0] <= line <= each[1]]
