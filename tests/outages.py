@@ -376,7 +376,7 @@ def demoted(server: PrivateRedis) -> Iterator[None]:
 def evicting(server: PrivateRedis) -> Iterator[None]:
     """Whatever was not used for longest makes room for what is written (`allkeys-lru`)."""
     server.tell("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
-    server.tell("CONFIG", "SET", "maxmemory", used_memory(server) + 200_000)
+    server.tell("CONFIG", "SET", "maxmemory", used_memory(server) + 1_000_000)
     yield
     server.tell("CONFIG", "SET", "maxmemory", 0)
 
