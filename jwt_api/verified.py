@@ -56,8 +56,8 @@ def verified(text: bytes, verify: Verify) -> AccessToken:
 
 def _conditions() -> tuple[Any, ...]:
     """All that decides over a token beside its text and the time."""
-    # The whole dict, for it is mostly the same one. Nothing changes it but by another.
-    return (ring(), settings.JWT_CLIENT_ID, settings.JWT_PROGRAM_AUDIENCE, settings.SIMPLE_JWT)
+    own = (settings.JWT_CLIENT_ID, settings.JWT_PROGRAM_AUDIENCE)
+    return (ring(), *own, *settings.SIMPLE_JWT.values())
 
 
 def _frozen(token: AccessToken) -> AccessToken:

@@ -169,8 +169,8 @@ def write_data(session_id: str, data: dict[str, Any]) -> bool:
     """Replace the data of a session that exists; False if it is gone.
 
     Threat: a request that was under way while its user logged out must not write the
-    session back. SET XX never creates a key, KEEPTTL never lengthens its life, and all
-    but `data` is kept as it stands in Redis now, not as this request once read it.
+    session back. It is written only where the record still is, KEEPTTL never lengthens its life,
+    and all but `data` is kept as it stands in Redis now, not as this request once read it.
     """
     name = session_key_name(user_of(session_id), digest_of(session_id))
     written = False

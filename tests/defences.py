@@ -382,15 +382,15 @@ DEFENCES = (
     Defence(
         "verified tokens are forgotten when a key is distrusted",
         "jwt_api/verified.py",
-        "    return (ring(), settings",
-        "    return (settings",
+        "    return (ring(), *own,",
+        "    return (*own,",
         "tests/jwt_api/test_verified.py -k distrust",
     ),
     Defence(
         "verified tokens are forgotten when the settings change",
         "jwt_api/verified.py",
-        "ring(), settings.JWT_CLIENT_ID, settings.JWT_PROGRAM_AUDIENCE, settings.SIMPLE_JWT",
-        "ring(),",
+        "    return (ring(), *own, *settings.SIMPLE_JWT.values())",
+        "    return (ring(),)",
         "tests/jwt_api/test_verified.py -k settings",
     ),
     Defence(
