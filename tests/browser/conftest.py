@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import BrowserContext, ConsoleMessage
+from playwright.sync_api import BrowserContext, ConsoleMessage, expect
 from pytest_django.fixtures import Settings
 from pytest_django.live_server_helper import LiveServer
 
@@ -39,6 +39,13 @@ def ada(transactional_db: None) -> "User":
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _patience() -> None:
+    from tests.browser.steps import PATIENCE
+
+    expect.set_options(timeout=PATIENCE)
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _prompt_server() -> None:
     """Have the live server send at once: Nagle's algorithm costs 40 ms an answer here."""
     from django.core.servers.basehttp import WSGIRequestHandler
@@ -66,13 +73,15 @@ def load_middleware_anew(live_server: LiveServer) -> None:
 @pytest.fixture
 def context(context: BrowserContext) -> Iterator[BrowserContext]:
     """Playwright's context; fails the test on script errors, console errors and CSP violations."""
+    from tests.browser.steps import PATIENCE
+
     wrong: list[str] = []
 
     def listen(message: ConsoleMessage) -> None:
         if message.type == "error" and not EXPECTED.match(message.text):
             wrong.append(f"{message.text} ({message.location.get('url', '')})")
 
-    context.set_default_timeout(8000)
+    context.set_default_timeout(PATIENCE)
     context.add_init_script(TELL_VIOLATIONS)
     context.on("console", listen)
     context.on("weberror", lambda error: wrong.append(str(error.error)))

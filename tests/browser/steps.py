@@ -7,6 +7,8 @@ from playwright.sync_api import Locator, Page, expect
 from accounts.contract.registry import flows
 
 PASSWORD = "a-long-enough-password"
+# Milliseconds: how fast a page is, these tests do not ask, and their machine may be busy.
+PATIENCE = 30_000
 TITLES = {flow.key: flow.title for flow in flows()}
 
 

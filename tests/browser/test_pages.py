@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from accounts.models import User
-from tests.browser.steps import PASSWORD, TITLES, log_in_by_form
+from tests.browser.steps import PASSWORD, PATIENCE, TITLES, log_in_by_form
 
 pytestmark = pytest.mark.browser
 
@@ -128,7 +128,7 @@ def test_the_keyboard_is_enough_to_log_in(page: Page, site: str, key: str) -> No
 def plain(browser: Browser, site: str) -> Iterator[Page]:
     """A page in a browser whose user has switched JavaScript off."""
     context = browser.new_context(java_script_enabled=False)
-    context.set_default_timeout(8000)
+    context.set_default_timeout(PATIENCE)
     yield context.new_page()
     context.close()
 

@@ -108,14 +108,14 @@ def test_a_store_is_taken_away_and_brought_back_from_the_page(
     page.get_by_label("What", exact=True).select_option(kind)
     page.get_by_label("For how long").select_option("30")
     page.get_by_role("button", name="Begin").dblclick()
-    expect(page.locator(".banner")).to_contain_text(title, timeout=20000)
+    expect(page.locator(".banner")).to_contain_text(title)
     here.get_by_role("button", name=call, exact=True).click()
-    expect(here.get_by_role("status").first).to_contain_text(answer, timeout=20000)
+    expect(here.get_by_role("status").first).to_contain_text(answer)
     page.reload()
     page.get_by_role("button", name="End it now").click()
-    expect(page.locator(".banner")).to_have_count(0, timeout=20000)
+    expect(page.locator(".banner")).to_have_count(0)
     column(page, key).get_by_role("button", name="whoami").click()
-    expect(here.get_by_role("status").first).to_contain_text("You are user", timeout=20000)
+    expect(here.get_by_role("status").first).to_contain_text("You are user")
 
 
 def test_demo_times_are_switched_and_said(page: Page, site: str) -> None:
@@ -136,10 +136,10 @@ def test_the_meter_says_when_each_worker_refused(page: Page, site: str) -> None:
     column(page, "jwt-expiry")
     page.get_by_role("button", name="Revoke in every column").dblclick()
     ended = page.locator(".column[data-client=session-redis] .meter")
-    expect(ended).to_contain_text("by 2 workers, after “Log out”", timeout=20000)
+    expect(ended).to_contain_text("by 2 workers, after “Log out”")
     expect(ended.get_by_role("listitem").first).to_contain_text("the first probe")
     lives = page.locator(".column[data-client=jwt-expiry] .meter")
-    expect(lives.get_by_role("status")).to_contain_text("Still accepted, until", timeout=20000)
+    expect(lives.get_by_role("status")).to_contain_text("Still accepted, until")
 
 
 def meter(page: Page, key: str) -> Locator:
@@ -152,7 +152,7 @@ def test_one_column_is_measured_alone(page: Page, site: str) -> None:
     for key in ("session-redis", "jwt-expiry"):
         expect(meter(page, key).get_by_role("status")).to_have_text("Not measured yet.")
     meter(page, "session-redis").get_by_role("button", name="Revoke in this column").click()
-    expect(meter(page, "session-redis")).to_contain_text("Refused after", timeout=20000)
+    expect(meter(page, "session-redis")).to_contain_text("Refused after")
     expect(meter(page, "jwt-expiry").get_by_role("status")).to_have_text("Not measured yet.")
 
 
@@ -166,7 +166,7 @@ def test_the_meter_speaks_of_a_role_of_a_theft_and_of_what_is_not_offered(
     how.select_option("role")
     for key in ("session-redis", "jwt-naive"):
         meter(page, key).get_by_role("button").click()
-        expect(meter(page, key).get_by_role("listitem")).to_have_count(2, timeout=20000)
+        expect(meter(page, key).get_by_role("listitem")).to_have_count(2)
     known = meter(page, "session-redis")
     expect(known.get_by_role("status")).to_contain_text("Known after")
     expect(known.get_by_role("listitem").first).to_contain_text("known after")
@@ -183,7 +183,6 @@ def test_the_meter_speaks_of_a_role_of_a_theft_and_of_what_is_not_offered(
     page.get_by_role("button", name="Revoke in every column").click()
     expect(meter(page, "jwt-naive").get_by_role("status")).to_have_text(
         "It has nothing for this: the server keeps nothing that could be ended or refreshed.",
-        timeout=20000,
     )
     expect(meter(page, "jwt-naive").get_by_role("listitem")).to_have_count(0)
     expect(meter(page, "jwt-lookup").get_by_role("status")).to_contain_text("Refused after")
@@ -285,7 +284,7 @@ def test_everybody_can_use_the_page(page: Page, site: str) -> None:
         page.get_by_text("What does each of them do?").click()
         page.get_by_role("button", name="Demo times").click()
         page.get_by_role("button", name="Revoke in every column").click()
-        expect(page.locator(".workers li")).to_have_count(6, timeout=30000)
+        expect(page.locator(".workers li")).to_have_count(6)
         assert complaints(page) == []
         for width in (320, 640, 1440):
             page.set_viewport_size({"width": width, "height": 800})
