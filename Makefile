@@ -25,7 +25,7 @@ MIRROR_STEPS ?= 10000000
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## set up and serve on http://127.0.0.1:8000 (another port: PORT=8001 make run)
+run: ## set up and serve on http://127.0.0.1:8000 (another port: PORT=8080 make run)
 	@$(PYTHON) manage.py demo
 
 test: ## run every test, on SQLite and on PostgreSQL

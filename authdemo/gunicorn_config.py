@@ -1,6 +1,7 @@
-"""How does gunicorn log and count here? `gunicorn -c python:authdemo.gunicorn_config authdemo.wsgi`
+"""How does gunicorn run here? `gunicorn -c python:authdemo.gunicorn_config authdemo.wsgi`
 
-`manage.py demo` starts gunicorn with the same hooks (`authdemo.web_server`).
+`manage.py demo` starts gunicorn with the same hooks (`authdemo.web_server`), and stricter: nobody
+stands before that one.
 """
 
 import os
@@ -15,6 +16,12 @@ from gunicorn.workers.base import Worker
 from authdemo.startup import forget_demo_times, forget_former_metrics
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "authdemo.settings")
+
+bind = f"127.0.0.1:{settings.PORT}"  # a proxy stands before it
+workers = settings.WEB_WORKERS
+# Not gunicorn's own choice, `sync`: `authdemo.web_server` says why.
+worker_class = "gthread"
+threads = settings.WEB_THREADS
 
 # For whoever turns the access log on: gunicorn's own format has the query string, and a token that
 # somebody put there.

@@ -28,6 +28,7 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpResponseBase
 from django.utils.module_loading import import_string
@@ -37,7 +38,6 @@ from authdemo.startup import forget_demo_times, forget_former_metrics
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-THREADS_PER_WORKER = 4
 BACKLOG = 512
 
 
@@ -90,7 +90,7 @@ def serve_with_waitress(listener: socket.socket) -> int:
     waitress.serve(
         without_body_for_head(load_application()),
         sockets=[listener],
-        threads=2 * THREADS_PER_WORKER,
+        threads=2 * settings.WEB_THREADS,
     )
     return 0
 
@@ -188,7 +188,7 @@ if sys.platform != "win32":
             "bind": f"fd://{listener.detach()}",
             "workers": workers,
             "worker_class": SiteWorker,
-            "threads": THREADS_PER_WORKER,
+            "threads": gunicorn_config.threads,
             "backlog": BACKLOG,
             "keepalive": 5,
             "timeout": 60,

@@ -168,6 +168,6 @@ class AuthenticationScheme(OpenApiAuthenticationExtension):
             "type": "apiKey",
             "in": "cookie",
             "name": settings.REFRESH_COOKIE_NAME,
-            "description": "Log in at `/api/jwt/login/`; only `refresh` and `logout` read it.",
+            "description": "Log in at `/api/jwt/login/`; it opens `refresh` and `logout` alone.",
         }
         return [bearer, cookie]

@@ -1,8 +1,8 @@
 """Which access tokens were revoked before they expire? The list of them, in Redis.
 
-It is kept where somebody asks for it: JWT_REVOCATION, the lab's strategies, services that may
-reach Redis. An entry lives as long as a token that it is about, so that the list holds what was
-ended in the last quarter of an hour, and no more. `{7}` is the user's id:
+It is kept where somebody asks for it: JWT_REVOCATION, or the lab for its strategies; then services
+that may reach Redis can ask as well. An entry lives as long as a token that it is about, so that
+the list holds what was ended in the last quarter of an hour, and no more. `{7}` is the user's id:
 
     denied:{7}:<device>   string   "1": this device was ended
     denied:{7}            string   what was changed of the user's row, as `accounts.snapshots`
@@ -100,7 +100,7 @@ def is_relied_on() -> bool:
 
 
 def is_kept() -> bool:
-    """Whether anybody may look at it: requests, or the strategies and services of the lab."""
+    """Whether anybody may look at it: requests, or the strategies of the lab."""
     return is_relied_on() or settings.LAB
 
 

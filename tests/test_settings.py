@@ -29,17 +29,21 @@ print(json.dumps({name: getattr(settings, name) for name in dir(settings) if nam
 pytestmark = pytest.mark.once
 
 
-def read_settings(var_dir: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(command: list[str], var_dir: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     known = set(re.findall(r"env\.\w+\(\s*\"(\w+)\"", (ROOT / "authdemo/settings.py").read_text()))
     kept = {name: value for name, value in os.environ.items() if name not in known}
     return subprocess.run(
-        [sys.executable, "-c", SAY],
+        [sys.executable, *command],
         cwd=ROOT,
         env={**kept, "VAR_DIR": str(var_dir), **environment},
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+def read_settings(var_dir: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return run(["-c", SAY], var_dir, **environment)
 
 
 def settings_with(var_dir: Path, **environment: str) -> dict[str, Any]:
@@ -216,3 +220,13 @@ def test_libraries_are_not_older_than_their_last_advisory(package: str) -> None:
         return [int(part) for part in text.split(".")[:3]]
 
     assert parts(version(package)) >= parts(FLOORS[package])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="gunicorn does not run on Windows")
+def test_gunicorn_runs_as_the_settings_say(tmp_path: Path) -> None:
+    """Threat: left to itself it has one worker, whom one slow client keeps from everybody."""
+    config = ["-m", "gunicorn", "--config=python:authdemo.gunicorn_config", "--print-config"]
+    said = run([*config, "authdemo.wsgi"], tmp_path, WEB_WORKERS="3", PORT="8123").stdout
+    found = dict(re.findall(r"(\w+) += (.*)", said))
+    assert found["bind"] == "['127.0.0.1:8123']"
+    assert (found["workers"], found["worker_class"], found["threads"]) == ("3", "gthread", "4")

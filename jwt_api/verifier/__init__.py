@@ -7,5 +7,5 @@ It is told four things, a URL of keys (JWKS), who issues, for whom, and where to
 
 It protects one resource, `GET /notes/`, which a token with the scope `notes:read` opens.
 What it cannot know is that a token was revoked: it takes one until `exp`. A service that may
-reach the site's Redis (`--redis URL`) can.
+reach the site's Redis (`--redis URL`) can, where the site keeps a denylist there (JWT_REVOCATION).
 """

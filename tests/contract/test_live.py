@@ -94,3 +94,19 @@ def test_what_was_ended_is_ended_in_every_worker(deployment: str, flow: str) -> 
         renewed = list(pool.map(ask, ["POST"] * 50, ["refresh/"] * 50))
     assert set(seen) == {difference("whoami_after_logout", flow)}
     assert set(renewed) == {401}
+
+
+@pytest.mark.parametrize("option", ["--base-url=http://127.0.0.1:1", "--contract-user=ada:a"])
+def test_a_deployment_needs_its_address_and_two_users(option: str) -> None:
+    """Threat: what looked at this checkout instead would be green, and say nothing of that site."""
+    environment = {k: v for k, v in os.environ.items() if k != "DJANGO_SETTINGS_MODULE"}
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "tests/contract", option, "--collect-only"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "--base-url, --contract-user and --contract-other-user: all three" in run.stderr
