@@ -49,8 +49,11 @@ def _as_address(text: str) -> str:
         found = ip_address(text)
     except ValueError:
         return "127.0.0.1"
-    # Surprise: a dual-stack socket says ::ffff:192.0.2.1, and its /64 would be the whole of IPv4.
-    return str(getattr(found, "ipv4_mapped", None) or found)
+    if isinstance(found, IPv6Address):
+        # Surprise: a dual-stack socket says ::ffff:192.0.2.1, and its /64 would be the whole of
+        # IPv4. And fe80::1%eth0 names a zone, any text at all, which PostgreSQL takes for none.
+        return str(found.ipv4_mapped or IPv6Address(int(found)))
+    return str(found)
 
 
 def client_network(request: HttpRequest) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cache
+from types import MappingProxyType
 from typing import Any, ClassVar
 
+from asgiref.sync import sync_to_async
 from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import models, transaction
@@ -23,6 +25,7 @@ from accounts.contract.registry import keepers
 SEEN_BY_FLOWS = {"is_active", "is_staff", "is_superuser"}
 # Epochs count seconds from 2025 on: two digits shorter in every token than from 1970 on.
 EPOCHS_BEGAN = 1735689600
+MOST_AT_ONCE = 1000  # rows that a statement names; SQLite takes some 30,000 values
 
 
 def first_epoch() -> int:
@@ -82,7 +85,12 @@ class UserQuerySet(models.QuerySet["User"]):
             return super().update(**values)
         with transaction.atomic():
             ids = list(self.order_by().values_list("pk", flat=True))
-            changed = super().update(**values)
+            # By number: a row that comes to fit this query meanwhile would change, and no flow
+            # would be told of it.
+            changed = sum(
+                models.QuerySet.update(self.filter(pk__in=ids[at : at + MOST_AT_ONCE]), **values)
+                for at in range(0, len(ids), MOST_AT_ONCE)
+            )
             tell_flows(ids)
         return changed
 
@@ -114,8 +122,8 @@ class User(AbstractUser):
     display_name = models.CharField(max_length=80, blank=True)
     epoch = models.PositiveBigIntegerField(default=first_epoch, editable=False)
 
-    _password: str | None
-    _password_is_new = False
+    _as_read: Mapping[str, Any] = MappingProxyType({})
+    """The columns of the row as this instance has read or written them."""
 
     objects: ClassVar[UserManager[User]] = Users()
 
@@ -149,33 +157,49 @@ class User(AbstractUser):
         user._state = ModelState()
         user._state.adding, user._state.db = False, "default"
         vars(user).update(known)
+        user._as_read = known
         return user
+
+    @classmethod
+    def from_db(
+        cls, db: str | None, field_names: Collection[str], values: Collection[Any], **options: Any
+    ) -> User:
+        user = super().from_db(db, field_names, values, **options)
+        user._as_read = dict(zip(field_names, values, strict=True))
+        return user
+
+    def refresh_from_db(
+        self,
+        using: str | None = None,
+        fields: Iterable[str] | None = None,
+        from_queryset: models.QuerySet[User] | None = None,
+    ) -> None:
+        super().refresh_from_db(using, fields, from_queryset)
+        self._note_read(_columns() if fields is None else fields)
+
+    def _note_read(self, names: Iterable[str]) -> None:
+        held = vars(self)
+        self._as_read = {**self._as_read, **{name: held[name] for name in names if name in held}}
 
     def save(  # type: ignore[override]
         self, *args: Any, update_fields: Collection[str] | None = None, **kwargs: Any
     ) -> None:
-        """Save; raise the epoch when the password changed or the user was deactivated.
+        """Save what was changed; raise the epoch for another password and for a deactivation.
 
         Threat: a `save` of an instance that was loaded before a logout-all would put
         the old epoch back and revive every credential. So the epoch is never written
-        from an instance, only raised in the database.
-        A hash that is assigned to `password` directly counts as no change; use `set_password`.
+        from an instance, only raised in the database. And what this instance did not change it
+        does not write, unless it is named: a form that was under way would put back the password
+        that was just replaced, or the account that was just deactivated.
         """
         if self._state.adding:
             super().save(*args, update_fields=update_fields, **kwargs)
+            self._note_read(_columns())
             return
-        # Django keeps the raw password here until any `save`, and clears it when `check_password`
-        # merely upgrades the hash: an upgrade must not log anybody out.
-        if self._password is not None:
-            self._password_is_new = True
         if update_fields is None:
-            deferred = self.get_deferred_fields()
-            update_fields = {
-                field.attname for field in self._meta.concrete_fields if not field.primary_key
-            } - deferred
+            update_fields = self._changed()
         update_fields = set(update_fields) - {"epoch"}
-        password_changed = self._password_is_new and "password" in update_fields
-        # Whatever this instance once read: another one may have activated the user meanwhile.
+        password_changed = "password" in update_fields and self._is_changed("password")
         deactivated = "is_active" in update_fields and not self.is_active
         with transaction.atomic():
             super().save(*args, update_fields=update_fields, **kwargs)
@@ -183,8 +207,18 @@ class User(AbstractUser):
                 self.raise_epoch()
             elif SEEN_BY_FLOWS & update_fields:
                 tell_flows([self.pk])
-        if password_changed:
-            self._password_is_new = False
+        self._note_read(update_fields)
+
+    def _changed(self) -> set[str]:
+        """The columns to write. A deactivation is one of them whatever was read: another instance
+        may have activated the user meanwhile.
+        """
+        held = vars(self)
+        changed = {name for name in _columns() if name in held and self._is_changed(name)}
+        return changed | ({"is_active"} if held.get("is_active") is False else set())
+
+    def _is_changed(self, name: str) -> bool:
+        return name not in self._as_read or self._as_read[name] != getattr(self, name)
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         with transaction.atomic():
@@ -204,8 +238,12 @@ class User(AbstractUser):
             unchanged = unchanged.filter(pk=self.pk, password=self.password)
             if unchanged.update(password=renewed):
                 self.password = renewed
+                self._note_read(["password"])  # the same password: nobody is to be logged out
 
         return check_password(raw_password, self.password, renew_hash)
+
+    async def acheck_password(self, raw_password: str | None) -> bool:
+        return await sync_to_async(self.check_password)(raw_password)
 
     def raise_epoch(self) -> None:
         """End every credential issued so far, in both flows, at commit."""
@@ -217,13 +255,12 @@ class User(AbstractUser):
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
         """`<epoch>.<MAC>`: Django compares it on every session request that loads the user.
 
-        The epoch stands in clear, so that the session engine can compare it without SQL.
+        The epoch stands in clear, so that the session engine can compare it without SQL. It rises
+        with each new password; the hash itself, of which Django makes this, is renewed for the same
+        password as well, and all other sessions would end.
         """
         mac = salted_hmac(
-            "accounts.User.session_auth_hash",
-            f"{self.epoch}:{self.password}",
-            secret=secret,
-            algorithm="sha256",
+            "accounts.User.session_auth_hash", str(self.epoch), secret=secret, algorithm="sha256"
         )
         return f"{self.epoch}.{mac.hexdigest()[:32]}"
 

@@ -54,7 +54,10 @@ def _roles_by_denylist(token: AccessToken, *, pushed: bool) -> tuple[str, ...]:
         denylist.begin()
     # Threat: a Redis that was emptied has forgotten what it denied. Clocks may differ.
     if token["iat"] <= _moment(since) + settings.LEEWAY_SECONDS:
-        check_row(user_id, token.device, token["epoch"], since)
+        # Remembered for as long as the list has no gap: what is ended after this was read is on it.
+        # Threat: a list that has no beginning yet may lose what it holds by then, and get another.
+        look = check_row if since is None else _check_row_once
+        look(user_id, token.device, token["epoch"], since)
     if user is None:
         return roles_in(token)
     # While the row changes, or if it cannot be read, the database is asked.
@@ -64,14 +67,13 @@ def _roles_by_denylist(token: AccessToken, *, pushed: bool) -> tuple[str, ...]:
     return tuple(User.from_known(id=user_id, **asdict(snapshot)).roles)
 
 
-@lru_cache(maxsize=MOST_REMEMBERED)
 def check_row(user_id: int, device: str, epoch: int, since: bytes | None) -> None:
-    """Raise `CredentialRevoked` unless the database says that the login goes on.
-
-    Remembered for as long as the list has no gap: what is ended after this was read is on it.
-    """
+    """Raise `CredentialRevoked` unless the database says that the login goes on."""
     if not store.is_live(user_id, device, epoch):
         raise CredentialRevoked("ended before the denylist began")
+
+
+_check_row_once = lru_cache(maxsize=MOST_REMEMBERED)(check_row)
 
 
 def _moment(raw: bytes | None) -> float:

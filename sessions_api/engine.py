@@ -67,6 +67,8 @@ class SessionStore(SessionBase):
         """Who is asking, for the rules of suspicion; None where no request is."""
         self._malformed = bool(session_key) and self.session_key is None
         self._retired: str | None = None
+        self._continued: tuple[str, int | None] | None = None
+        """Of a session that `cycle_key` has given another id: the one before, and its epoch."""
         self._is_new = False
         self._written: tuple[str, str | bytes] = ("", "")
         """The id and what Redis holds under it: the data, or the record as it was read."""
@@ -245,9 +247,15 @@ class SessionStore(SessionBase):
     def _write_new(self, session_id: str, data: dict[str, Any]) -> None:
         assert self.record is not None
         self.record.data = data
-        if not store.write_new(session_id, self.record):
+        old_id, epoch = self._continued or ("", None)
+        # A new epoch comes with a new password, which ends all of the old one's sessions itself.
+        if old_id and epoch == self.record.epoch:
+            is_written = store.replace(old_id, session_id, self.record)
+        else:
+            is_written = store.write_new(session_id, self.record)
+        if not is_written:
             raise UpdateError
-        self._is_new = False
+        self._is_new, self._continued = False, None
         if self._retired is not None:
             store.end_session(self._retired)
             self._retired = None
@@ -255,6 +263,8 @@ class SessionStore(SessionBase):
     def cycle_key(self) -> None:
         """A new id for the same data; it is written, and the old one ended, at `save`."""
         self._get_session()  # type: ignore[attr-defined]
+        if self.session_key is not None and not self._is_new:
+            self._continued = (self.session_key, self.record.epoch if self.record else None)
         self._start(new_device=False)
         self.modified = True
 
@@ -264,6 +274,7 @@ class SessionStore(SessionBase):
         self._session_key = new_session_id(int(data.get(SESSION_KEY, ANONYMOUS)))
         self._is_new = True
         if new_device or self.record is None:
+            self._continued = None
             now = int(time.time())
             ip, agent = self.client
             self.record = Record(new_device_id(), now, now, ip, agent, data)

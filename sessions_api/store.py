@@ -165,6 +165,38 @@ def write_new(session_id: str, record: Record) -> bool:
     return created
 
 
+def replace(old_id: str, session_id: str, record: Record) -> bool:
+    """Store a session in the place of the one that it continues, which ends by it.
+
+    Threat: Django gives a session another id (`cycle_key`) and writes it when the answer goes out.
+    A logout in between has ended the old one, and must have ended this one as well: False then, and
+    where the old one was refreshed or replaced meanwhile.
+    """
+    user_id, digests = user_of(session_id), (digest_of(old_id), digest_of(session_id))
+    names = [session_key_name(user_id, digest) for digest in digests]
+    with store_errors():
+        client, replaced = redis(), False
+        held = client.mget(names)
+        while not replaced:
+            old = decode(held[0]) if held[0] is not None else None
+            if old is None or old.rotated or held[1] is not None:
+                return False
+            device = old.device
+            pipe = client.pipeline()
+            pipe.delete(names[0])
+            if user_id != ANONYMOUS:
+                pipe.zrem(index_name(user_id), digests[0])
+                _note_ended(pipe, user_id, digests[0], int(time.time()))
+            _put(pipe, user_id, digests[1], record)
+            both = dict(zip(names, held, strict=True))
+            replaced, held = execute_if_unchanged(client, pipe, both)
+    mirror.forget(names[:1])
+    if user_id != ANONYMOUS:
+        end_sessions(user_id, device)  # a predecessor of it may be in its grace
+        _trim_index(user_id, listed=held[-1], most=MOST_DEVICES)
+    return True
+
+
 def write_data(session_id: str, data: dict[str, Any]) -> bool:
     """Replace the data of a session that exists; False if it is gone.
 

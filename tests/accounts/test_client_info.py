@@ -27,6 +27,7 @@ FORWARDED: dict[str, tuple[int, str, str]] = {
     "not an address": (1, "unknown", "127.0.0.1"),
     "a header of a megabyte": (1, "x," * 500_000, PROXY),
     "IPv6": (1, "2001:DB8::0001", "2001:db8::1"),
+    "IPv6 with a zone": (1, "fe80::1%eth0' OR 1=1", "fe80::1"),
     "SQL": (1, "1.1.1.1'; DROP TABLE accounts_user; --", "127.0.0.1"),
 }
 

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 import time_machine
+from asgiref.sync import async_to_sync
 from django.contrib.auth import authenticate
 from django.contrib.auth.hashers import PBKDF2PasswordHasher, make_password
 from django.core.exceptions import ValidationError
+from django.db import connection
 from django.db.models import Case, F, QuerySet, Value, When
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks, Settings
@@ -49,6 +51,17 @@ def with_new_password_only(user: User) -> None:
     user.save(update_fields=["password"])
 
 
+def without_a_usable_password(user: User) -> None:
+    """What the admin's form does for "password-based authentication: disabled"."""
+    user.set_unusable_password()
+    user.save()
+
+
+def without_a_password(user: User) -> None:
+    user.set_password(None)
+    user.save()
+
+
 def bulk_deactivated(user: User) -> None:
     user.is_active = False
     User.objects.bulk_update([user], ["is_active"])
@@ -66,6 +79,9 @@ def in_bulk(**values: Any) -> Change:
 RAISES: dict[str, Change] = {
     "set_password and save": with_new_password,
     "set_password and save of that column": with_new_password_only,
+    "set_unusable_password": without_a_usable_password,
+    "set_password to none": without_a_password,
+    "a hash put into the column": saved(password=make_password("seven-swallows-over-the-mill")),
     "deactivation": saved(is_active=False),
     "deactivation in bulk": in_bulk(is_active=False),
     "deactivation in bulk, as 0": in_bulk(is_active=0),
@@ -114,6 +130,69 @@ def test_stale_save_does_not_lower_the_epoch(ada: User) -> None:
     assert epoch_of(ada) == ada.epoch
 
 
+MEANWHILE: dict[str, Change] = {
+    "deactivated": in_bulk(is_active=False),
+    "demoted": in_bulk(is_staff=False),
+    "another password": with_new_password,
+    "no password any more": without_a_usable_password,
+    "another address": in_bulk(email="countess@example.org"),
+}
+
+
+@pytest.mark.parametrize("change", MEANWHILE.values(), ids=MEANWHILE)
+@pytest.mark.parametrize("write", [saved(display_name="Countess"), with_new_password])
+def test_stale_save_puts_nothing_back(ada: User, change: Change, write: Change) -> None:
+    """Threat: a form of the admin that was under way reactivates who was just deactivated, or makes
+    the password good again that was just replaced.
+    """
+    in_bulk(is_staff=True, email="ada@example.org")(ada)
+    stale = User.objects.get(pk=ada.pk)
+    change(User.objects.get(pk=ada.pk))
+    before: dict[str, Any] = dict(User.objects.values().get(pk=ada.pk))
+    write(stale)
+    after: dict[str, Any] = dict(User.objects.values().get(pk=ada.pk))
+    written = {"display_name"} if write is not with_new_password else {"password", "epoch"}
+    assert {name for name in after if after[name] != before[name]} == written
+
+
+def test_a_refreshed_instance_writes_what_was_changed_since(ada: User) -> None:
+    in_bulk(password=make_password("seven-swallows-over-the-mill"))(ada)
+    ada.refresh_from_db()
+    before = epoch_of(ada)
+    with_other_name = saved(display_name="Countess")
+    with_other_name(ada)
+    row = User.objects.get(pk=ada.pk)
+    assert (row.display_name, row.epoch) == ("Countess", before)
+
+
+def test_a_deferred_column_that_was_read_is_not_written(ada: User) -> None:
+    stale = User.objects.only("username").get(pk=ada.pk)
+    assert stale.is_active
+    in_bulk(is_active=False)(ada)
+    saved(display_name="Countess")(stale)
+    row = User.objects.get(pk=ada.pk)
+    assert (row.display_name, row.is_active) == ("Countess", False)
+
+
+def test_a_form_of_the_admin_leaves_a_deactivation_that_came_meanwhile(
+    ada: User, admin: User, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The password is hashed for a while, after the row was read and before it is written."""
+
+    def slow(*args: Any) -> str:
+        in_bulk(is_active=False)(ada)
+        return make_password(*args)
+
+    client.force_login(admin)
+    monkeypatch.setattr("django.contrib.auth.base_user.make_password", slow)
+    fields = {"usable_password": "true", "set-password": "1"}
+    new = dict.fromkeys(("password1", "password2"), "seven-swallows-over-the-mill")
+    answer = client.post(f"/admin/accounts/user/{ada.pk}/password/", {**fields, **new})
+    assert answer.status_code == 302
+    row = User.objects.get(pk=ada.pk)
+    assert (row.is_active, row.check_password(new["password1"])) == (False, True)
+
+
 def test_raise_of_a_stale_instance_counts_on(ada: User) -> None:
     """Raised in the database, not from the instance: two raises are two."""
     one, other = User.objects.get(pk=ada.pk), User.objects.get(pk=ada.pk)
@@ -148,17 +227,34 @@ def test_password_set_and_another_column_saved_first(ada: User) -> None:
     assert epoch_of(ada) > before
 
 
-def test_hash_upgraded_at_login_logs_nobody_out(ada: User, settings: Settings) -> None:
-    """Django rewrites the hash when the hasher changed; that is no password change."""
+def log_in_again(user: User) -> None:
+    assert authenticate(None, username="ada", password="ada-demo-password") == user
+
+
+def check_asynchronously(user: User) -> None:
+    assert async_to_sync(user.acheck_password)("ada-demo-password")
+
+
+@pytest.mark.parametrize("prove", [log_in_again, check_asynchronously])
+def test_hash_upgraded_at_login_logs_nobody_out(
+    ada: User, client: Client, settings: Settings, prove: Change
+) -> None:
+    """Django rewrites the hash when the hasher changed; that is no password change.
+
+    Surprise: Django makes its sessions' hash of the password's, and so ends all others by it.
+    """
+    log_in(client, "sessions")
     settings.PASSWORD_HASHERS = [
         "django.contrib.auth.hashers.PBKDF2PasswordHasher",
         "django.contrib.auth.hashers.MD5PasswordHasher",
     ]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(PBKDF2PasswordHasher, "iterations", 1)
-        assert authenticate(None, username="ada", password="ada-demo-password") == ada
+        prove(ada)
     assert User.objects.get(pk=ada.pk).password.startswith("pbkdf2_sha256$")
     assert epoch_of(ada) == ada.epoch
+    client.get("/admin/")  # here Django compares it
+    assert client.get("/api/sessions/me/").status_code == 200
 
 
 def test_row_made_again_starts_above_all_it_was_before(ada: User) -> None:
@@ -209,8 +305,7 @@ def test_known_columns_may_come_in_any_order(
 def test_a_known_user_is_what_django_makes_of_the_same_columns(ada: User) -> None:
     """It is made by hand, for speed: a Django that keeps more in a model turns this red."""
     by_django = User.objects.only("id", "is_superuser", "is_staff", "is_active", "epoch").get()
-    known = {name: value for name, value in vars(by_django).items() if name != "_state"}
-    user = User.from_known(**known)
+    user = User.from_known(**by_django._as_read)
     assert {**vars(user), "_state": None} == {**vars(by_django), "_state": None}
     assert vars(user._state) == vars(by_django._state)
     assert type(user._state) is type(by_django._state)
@@ -248,11 +343,11 @@ def test_session_hash_leads_with_the_epoch_and_ends_in_a_mac(ada: User) -> None:
     assert (epoch, len(mac)) == (str(ada.epoch), 32)
 
 
-def test_session_hash_changes_with_epoch_password_and_secret(ada: User, settings: Settings) -> None:
+def test_session_hash_changes_with_the_epoch_and_the_secret(ada: User, settings: Settings) -> None:
     seen = [ada.get_session_auth_hash()]
-    ada.epoch += 1
+    with_new_password(ada)
     seen.append(ada.get_session_auth_hash())
-    ada.set_password("seven-swallows-over-the-mill")
+    ada.epoch += 1
     seen.append(ada.get_session_auth_hash())
     settings.SECRET_KEY = "x" * 60
     seen.append(ada.get_session_auth_hash())
@@ -301,6 +396,31 @@ def test_deletion_reaches_whom_the_query_found_before_their_logins_were_ended(
     log_in(client, "jwt")
     User.objects.filter(token_families__ended=None, username="ada").delete()
     assert not User.objects.filter(username="ada").exists()
+
+
+def test_a_bulk_change_changes_nobody_whom_no_flow_is_told_of(ada: User, grace: User) -> None:
+    """Threat: who comes to fit the query after its rows were listed is deactivated in the database,
+    and let in by the copy of the row.
+    """
+    in_bulk(is_staff=True)(grace)
+
+    def demote_first(execute: Any, sql: str, *args: Any) -> Any:
+        if sql.startswith("UPDATE") and '"is_active" =' in sql:
+            in_bulk(is_staff=False)(grace)
+        return execute(sql, *args)
+
+    with connection.execute_wrapper(demote_first):
+        assert User.objects.filter(is_staff=False).update(is_active=False) == 1
+    assert not User.objects.get(pk=ada.pk).is_active
+    assert User.objects.get(pk=grace.pk).is_active
+
+
+def test_a_bulk_change_reaches_more_rows_than_one_statement_names(
+    ada: User, grace: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("accounts.models.MOST_AT_ONCE", 1)
+    assert User.objects.filter(pk__in=[ada.pk, grace.pk]).update(is_active=False) == 2
+    assert not User.objects.filter(pk__in=[ada.pk, grace.pk], is_active=True).exists()
 
 
 def test_flows_are_not_told_of_what_they_do_not_copy(

@@ -1,8 +1,13 @@
 """What does a new password end, and what goes on? `POST password/`."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
+from django.contrib.auth.hashers import make_password
 
 from accounts.client import FlowClient
+from accounts.models import User
 from tests.contract.answers import (
     assert_credential,
     assert_ended,
@@ -104,6 +109,38 @@ def test_a_weak_password_is_refused(enter: Enter, ada: Person, weak: str) -> Non
     body = {"current_password": ada.password, "new_password": weak}
     assert_refused(client.send("POST", "password/", body), 400, "invalid", fields={"new_password"})
     other.refresh()
+
+
+MEANWHILE: dict[str, Callable[[User], Any]] = {
+    "logout-all": User.raise_epoch,
+    "a reset": lambda user: User.objects.filter(pk=user.pk).update(password=make_password("a-b-c")),
+    "a deactivation": lambda user: User.objects.filter(pk=user.pk).update(is_active=False),
+}
+
+
+@pytest.mark.inside("comes between two steps of the server")
+@pytest.mark.needs("revocation")
+@pytest.mark.parametrize("ending", MEANWHILE.values(), ids=MEANWHILE)
+def test_what_came_while_the_new_one_was_hashed_is_not_undone(
+    enter: Enter,
+    ada: Person,
+    new_password: str,
+    ending: Callable[[User], Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Threat: whoever has a stolen login and the old password keeps the account by it."""
+    client = enter(ada)
+
+    def ended_meanwhile(*args: Any) -> str:
+        monkeypatch.undo()
+        ending(User.objects.get(username=ada.username))
+        return make_password(*args)
+
+    monkeypatch.setattr("django.contrib.auth.base_user.make_password", ended_meanwhile)
+    body = {"current_password": ada.password, "new_password": new_password}
+    assert_refused(client.send("POST", "password/", body), 401, "credential_revoked")
+    assert_ended(client)
+    assert not User.objects.get(username=ada.username).check_password(new_password)
 
 
 def test_a_password_is_changed_only_by_its_owner(guest: FlowClient, ada: Person) -> None:

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db
 def how(request: pytest.FixtureRequest, settings: Settings) -> Iterator[str]:
     """A site that has kept its denylist for long."""
     settings.JWT_REVOCATION = request.param
-    revocation.check_row.cache_clear()
+    revocation._check_row_once.cache_clear()
     denylist.redis().set(denylist.SINCE, 1)
     if request.param == "push":
         eventually(lambda: listening().is_current and listening().known([denylist.SINCE]) == [b"1"])
@@ -201,6 +201,16 @@ def test_an_emptied_redis_brings_nothing_back(login: Login, revoked: bool) -> No
     answer = login.whoami()
     assert answer.status_code == (401 if revoked else 200)
     assert denylist.redis().get(denylist.SINCE) is not None, "from here on it has no gap"
+
+
+def test_what_ended_between_two_losses_of_redis_stays_ended(login: Login) -> None:
+    """Threat: that its row was live when the list had no beginning is remembered."""
+    denylist.redis().flushdb()
+    assert login.whoami().status_code == 200
+    login.post("logout/")
+    denylist.redis().flushdb()
+    answer = login.whoami()
+    assert (answer.status_code, answer.json()["code"]) == (401, "credential_revoked")
 
 
 def test_an_emptied_redis_costs_one_look_up_for_each_login(login: Login, how: str) -> None:

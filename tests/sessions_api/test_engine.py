@@ -28,6 +28,7 @@ from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory, TestCase
 from pytest_django import Settings
 
+from accounts.if_unchanged import execute_if_unchanged
 from accounts.models import User
 from sessions_api import store
 from sessions_api.checks import check_session_alias
@@ -315,6 +316,71 @@ def test_cycle_key_of_a_logged_in_session_keeps_the_login(ada: User, start: Star
     assert whoami(session.session_key).status_code == 200
     assert again(session)["cat"] == "dog"
     assert whoami(before).status_code == 401
+
+
+@pytest.mark.parametrize("who", ["ada", "a visitor"])
+def test_a_session_under_another_id_is_not_written_where_its_login_was_ended(
+    ada: User, start: Start, who: str
+) -> None:
+    """Threat: Django renews the id of a session whose hash a former SECRET_KEY made, in memory. A
+    logout that comes before it is written would be survived by it.
+    """
+    session = again(start(ada) if who == "ada" else saved(cat="dog"))
+    before = session.session_key
+    session.cycle_key()
+    store.end_session(before or "")
+    with pytest.raises(UpdateError):
+        session.save()
+    assert store.redis().keys("session:*") == []
+
+
+def test_a_session_under_another_id_outlives_a_write_to_the_old_one(
+    ada: User, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = again(start(ada, cat="dog"))
+    before = session.session_key or ""
+    session.cycle_key()
+
+    def written_meanwhile(*args: Any) -> tuple[bool, list[Any]]:
+        monkeypatch.setattr(store, "execute_if_unchanged", execute_if_unchanged)
+        assert store.write_data(before, {**SessionStore(before).load(), "note": "another tab's"})
+        return execute_if_unchanged(*args)
+
+    monkeypatch.setattr(store, "execute_if_unchanged", written_meanwhile)
+    session.save()
+    assert whoami(session.session_key).status_code == 200
+    assert whoami(before).status_code == 401
+
+
+def test_a_session_under_another_id_is_not_written_where_the_old_one_was_refreshed(
+    ada: User, start: Start
+) -> None:
+    session = again(start(ada))
+    session.cycle_key()
+    refreshed, _ = store.rotate(session._retired or "")
+    with pytest.raises(UpdateError):
+        session.save()
+    assert whoami(refreshed).status_code == 200
+
+
+def test_one_session_goes_on_where_two_requests_renew_its_id(
+    ada: User, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = start(ada)
+    one, other = again(session), again(session)
+    one.cycle_key()
+    other.cycle_key()
+
+    def overtaken(*args: Any) -> tuple[bool, list[Any]]:
+        monkeypatch.setattr(store, "execute_if_unchanged", execute_if_unchanged)
+        other.save()
+        return execute_if_unchanged(*args)
+
+    monkeypatch.setattr(store, "execute_if_unchanged", overtaken)
+    with pytest.raises(UpdateError):
+        one.save()
+    live = [digest for digest, _ in store.live_records(ada.pk)]
+    assert live == [digest_of(other.session_key or "")]
 
 
 def test_update_session_auth_hash_keeps_this_login(ada: User, start: Start) -> None:
