@@ -7,6 +7,9 @@ from accounts import security_log
 from accounts.client_info import client_ip, user_agent
 from accounts.models import AuthEvent
 
+# PostgreSQL refuses more, and with the event whatever it belongs to: a name may be longer.
+MOST_CHARACTERS = AuthEvent._meta.get_field("detail").max_length
+
 
 def record(
     kind: AuthEvent.Kind,
@@ -49,7 +52,7 @@ def record(
             device=device,
             ip=client_ip(request) if request else None,
             user_agent=user_agent(request) if request else "",
-            detail=detail,
+            detail=detail[:MOST_CHARACTERS],
         )
     except Error:
         if transaction.get_connection().in_atomic_block:

@@ -131,8 +131,9 @@ def change_password(request: HttpRequest, flow: Flow, user: User, password: str)
     with revoked_if_deleted(user.pk), transaction.atomic():
         # Threat: whoever has a stolen login and the old password would undo by it the reset, the
         # logout-all or the deactivation that came while the new one was hashed.
+        # (No key, or the rows that others insert of this user would wait for it, and it for them.)
         still = User.objects.filter(pk=user.pk, is_active=True, epoch=user.epoch)
-        if not list(still.select_for_update().values_list("pk")):
+        if not list(still.select_for_update(no_key=True).values_list("pk")):
             raise CredentialRevoked("epoch, inactive or deleted")
         user.save(update_fields=["password"])  # raises the epoch
         record(Kind.PASSWORD_CHANGED, request, flow=flow.key, user_id=user.pk)

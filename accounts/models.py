@@ -175,7 +175,7 @@ class User(AbstractUser):
         from_queryset: models.QuerySet[User] | None = None,
     ) -> None:
         super().refresh_from_db(using, fields, from_queryset)
-        self._note_read(_columns() if fields is None else fields)
+        self._note_read(self._written_columns() if fields is None else fields)
 
     def _note_read(self, names: Iterable[str]) -> None:
         held = vars(self)
@@ -189,32 +189,43 @@ class User(AbstractUser):
         Threat: a `save` of an instance that was loaded before a logout-all would put
         the old epoch back and revive every credential. So the epoch is never written
         from an instance, only raised in the database. And what this instance did not change it
-        does not write, unless it is named: a form that was under way would put back the password
+        does not write, unless it is named: a request that was under way would put back the password
         that was just replaced, or the account that was just deactivated.
         """
         if self._state.adding:
             super().save(*args, update_fields=update_fields, **kwargs)
-            self._note_read(_columns())
+            self._note_read(self._written_columns())
             return
         if update_fields is None:
             update_fields = self._changed()
         update_fields = set(update_fields) - {"epoch"}
         password_changed = "password" in update_fields and self._is_changed("password")
         deactivated = "is_active" in update_fields and not self.is_active
+        is_in_doubt = transaction.get_connection().in_atomic_block
         with transaction.atomic():
             super().save(*args, update_fields=update_fields, **kwargs)
             if password_changed or deactivated:
                 self.raise_epoch()
             elif SEEN_BY_FLOWS & update_fields:
                 tell_flows([self.pk])
-        self._note_read(update_fields)
+        if is_in_doubt:
+            # Threat: after a rollback the next `save` would take it for written, and a password
+            # for the one that was there before. So it is written again, and raises once more.
+            kept = self._as_read.keys() - update_fields
+            self._as_read = {name: self._as_read[name] for name in kept}
+        else:
+            self._note_read(update_fields)
+
+    def _written_columns(self) -> set[str]:
+        return {field.attname for field in self._meta.concrete_fields if not field.primary_key}
 
     def _changed(self) -> set[str]:
         """The columns to write. A deactivation is one of them whatever was read: another instance
         may have activated the user meanwhile.
         """
         held = vars(self)
-        changed = {name for name in _columns() if name in held and self._is_changed(name)}
+        names = self._written_columns() & held.keys()
+        changed = {name for name in names if self._is_changed(name)}
         return changed | ({"is_active"} if held.get("is_active") is False else set())
 
     def _is_changed(self, name: str) -> bool:
@@ -260,7 +271,10 @@ class User(AbstractUser):
         password as well, and all other sessions would end.
         """
         mac = salted_hmac(
-            "accounts.User.session_auth_hash", str(self.epoch), secret=secret, algorithm="sha256"
+            "accounts.User.session_auth_hash",
+            f"{self.pk}:{self.epoch}",
+            secret=secret,
+            algorithm="sha256",
         )
         return f"{self.epoch}.{mac.hexdigest()[:32]}"
 

@@ -238,7 +238,8 @@ class LoginPage(FlowPage):
         phishing page, so only paths of this host are followed.
         """
         asked = self.request.POST.get("next", "")
-        ours = url_has_allowed_host_and_scheme(
+        # A path, too: `redirect` looks "x" up among the names of URLs, and finds none.
+        ours = asked.startswith("/") and url_has_allowed_host_and_scheme(
             asked, allowed_hosts={self.request.get_host()}, require_https=self.request.is_secure()
         )
         return asked if ours else self.url("profile")

@@ -33,6 +33,7 @@ REFERENCE = re.compile(r"pkcs11:token=([\w.-]+);object=([\w.-]+)\n(?=-----BEGIN 
 # One session for each process and token; one thread at a time opens it and signs in it. Two would
 # log in at once, which the box refuses, and get in each other's way (PKCS#11, section 5.6).
 _sessions: dict[tuple[int, str], Any] = {}
+_refused: set[tuple[str, str]] = set()  # tokens, and PINs that were wrong
 _turn = threading.Lock()
 
 
@@ -73,7 +74,6 @@ class Pkcs11Signer(Signer):
             return self._private().sign(digest, mechanism=pkcs11.Mechanism.ECDSA)
         except pkcs11.PKCS11Error as error:
             close_session(self.token)
-            # A PIN is not tried twice: boxes lock after a few wrong ones.
             if tries == 1 or isinstance(error, pkcs11.PinIncorrect):
                 raise StoreUnavailable(f"PKCS#11: {type(error).__name__}") from error
         # The session was over: the box was away, or another process has made it log out.
@@ -136,10 +136,26 @@ def _session(token: str) -> Any:
         if any(process != os.getpid() for process, _ in _sessions):
             library.reinitialize()
             _sessions.clear()
-        _sessions[here] = library.get_token(token_label=token).open(
-            rw=True, user_pin=settings.HSM_TOKEN_PIN
-        )
+        _sessions[here] = _open(library, token)
     return _sessions[here]
+
+
+def _open(library: Any, token: str) -> Any:
+    """A wrong PIN is tried once in each process: boxes lock after a few."""
+    import pkcs11
+
+    tried = (token, settings.HSM_TOKEN_PIN)
+    if tried in _refused:
+        raise pkcs11.PinIncorrect("It was refused before, and is not tried again.")
+    try:
+        return _logged_in(library, *tried)
+    except pkcs11.PinIncorrect:
+        _refused.add(tried)
+        raise
+
+
+def _logged_in(library: Any, token: str, pin: str) -> Any:
+    return library.get_token(token_label=token).open(rw=True, user_pin=pin)
 
 
 def close_session(token: str) -> None:

@@ -71,7 +71,8 @@ class DevicesPage(PersonalPage, pages.DevicesPage):
         made, token = None, ""
         if form.is_valid():
             try:
-                made, token = programs.make(request, self.user, **form.wanted())
+                device = self.presented.device
+                made, token = programs.make(request, self.user, device, **form.wanted())
                 form = TokenForm()
             except programs.TooManyTokens:
                 form.add_error(None, f"You have {programs.MOST_TOKENS} of them. End one first.")

@@ -19,11 +19,12 @@ from django.utils import timezone
 
 from accounts.audit import record
 from accounts.client_info import client_ip, user_agent
+from accounts.contract.errors import CredentialRevoked
 from accounts.contract.flow import Device, Remembered, new_device_id
 from accounts.contract.permissions import SCOPES as CONTRACT_SCOPES
 from accounts.lifecycle import revoked_if_deleted
 from accounts.models import AuthEvent, User
-from jwt_api import denylist
+from jwt_api import denylist, store
 from jwt_api.models import ProgramToken
 from jwt_api.tokens import ProgramAccessToken
 
@@ -39,14 +40,14 @@ class TooManyTokens(Exception):
 
 
 def make(
-    request: HttpRequest, user: User, *, name: str, scope: str, seconds: int
+    request: HttpRequest, user: User, device: str, *, name: str, scope: str, seconds: int
 ) -> tuple[ProgramToken, str]:
     """A new token: its row, and its text, which nobody can be told a second time.
 
-    `scope` is any of `SCOPES`, separated by spaces (RFC 8693, section 4.2). Raises `TooManyTokens`.
+    `device` is the login by which the user asks. `scope` is any of `SCOPES`, separated by spaces
+    (RFC 8693, section 4.2). Raises `TooManyTokens`, and `CredentialRevoked` where that login was
+    ended.
     """
-    if live(user.pk).count() >= MOST_TOKENS:
-        raise TooManyTokens
     now = timezone.now().replace(microsecond=0)
     token = ProgramAccessToken()
     row = ProgramToken(
@@ -62,6 +63,14 @@ def make(
         user_agent=user_agent(request),
     )
     with revoked_if_deleted(user.pk), transaction.atomic():
+        # One after the other, of one user: none counts before another one is there.
+        list(User.objects.select_for_update(no_key=True).filter(pk=user.pk).values_list("pk"))
+        # Threat: an access token is good for minutes after its login was ended, for a theft
+        # perhaps. What it could make here would be good for days.
+        if not store.is_live(user.pk, device, user.epoch):
+            raise CredentialRevoked("login was ended")
+        if live(user.pk).count() >= MOST_TOKENS:
+            raise TooManyTokens
         row.save(force_insert=True)
         record(
             AuthEvent.Kind.TOKEN, request, flow="jwt", user_id=user.pk, device=row.pk, detail=name

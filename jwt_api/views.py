@@ -53,6 +53,7 @@ class TokensView(ContractView):
             row, text = programs.make(
                 request._request,
                 user,
+                self.presented().device,
                 name=wanted["name"],
                 scope=wanted["scope"],
                 seconds=wanted["expires_in"],

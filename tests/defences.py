@@ -783,8 +783,8 @@ DEFENCES = (
     Defence(
         "the hash of the same password logs nobody out",
         "accounts/models.py",
-        '"accounts.User.session_auth_hash", str(self.epoch), secret',
-        '"accounts.User.session_auth_hash", f"{self.epoch}:{self.password}", secret',
+        'f"{self.pk}:{self.epoch}"',
+        'f"{self.pk}:{self.epoch}:{self.password}"',
         "tests/accounts/test_models.py -k upgraded",
     ),
     Defence(
@@ -797,9 +797,44 @@ DEFENCES = (
     Defence(
         "a new password undoes nothing that came while it was hashed",
         "accounts/lifecycle.py",
-        '        if not list(still.select_for_update().values_list("pk")):',
+        '        if not list(still.select_for_update(no_key=True).values_list("pk")):',
         "        if False:",
         "tests/contract/test_password.py -k not_undone",
+    ),
+    Defence(
+        "a token for a program is made by a login that goes on",
+        "jwt_api/programs.py",
+        "        if not store.is_live(user.pk, device, user.epoch):",
+        "        if False:",
+        "tests/jwt_api/test_programs.py -k was_ended",
+    ),
+    Defence(
+        "what was undone with its transaction is written again",
+        "accounts/models.py",
+        "        if is_in_doubt:",
+        "        if False:",
+        "tests/accounts/test_models.py -k undone",
+    ),
+    Defence(
+        "a session's hash is of one user",
+        "accounts/models.py",
+        'f"{self.pk}:{self.epoch}"',
+        "str(self.epoch)",
+        "tests/accounts/test_models.py -k session_hash",
+    ),
+    Defence(
+        "after a login a path is followed, and no name",
+        "accounts/pages.py",
+        'asked.startswith("/") and url_has_allowed_host_and_scheme(',
+        "url_has_allowed_host_and_scheme(",
+        "tests/test_pages.py -k next_stays",
+    ),
+    Defence(
+        "a wrong PIN is tried once",
+        "jwt_api/hsm.py",
+        "    if tried in _refused:",
+        "    if False:",
+        "tests/jwt_api/test_hsm.py -k tried_once",
     ),
     Defence(
         "a session under another id is written only in the place of the one before",

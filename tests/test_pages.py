@@ -82,6 +82,10 @@ def test_login_leads_to_the_profile(ada: User, post: Callable, key: str) -> None
         ("\x01//evil.example", False),
         ("javascript:alert(1)", False),
         ("data:text/html,x", False),
+        ("x", False),
+        ("home", False),
+        ("?a=b", False),
+        ("#top", False),
         ("", False),
     ],
 )

@@ -29,7 +29,8 @@ def carry_out(
         _write_down(request, verdict, flow=flow, user_id=user_id, device=device)
         return
     with lifecycle.revoked_if_deleted(user_id), transaction.atomic():
-        user = User.objects.select_for_update().filter(pk=user_id, epoch=epoch).first()
+        users = User.objects.select_for_update(no_key=True)
+        user = users.filter(pk=user_id, epoch=epoch).first()
         if user is not None:
             _write_down(request, verdict, flow=flow, user_id=user_id, device=device)
             lifecycle.end_logins(request, user, flow=flow, detail=verdict.sentence)

@@ -1,6 +1,7 @@
 """When is the epoch raised, and can it ever be lowered? (R68, R70, and fact "one mechanism")"""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,11 +11,12 @@ from asgiref.sync import async_to_sync
 from django.contrib.auth import authenticate
 from django.contrib.auth.hashers import PBKDF2PasswordHasher, make_password
 from django.core.exceptions import ValidationError
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Case, F, QuerySet, Value, When
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks, Settings
 
+from accounts.audit import record
 from accounts.contract.registry import flows
 from accounts.models import AuthEvent, User
 from accounts.snapshots import GONE, Snapshot
@@ -193,6 +195,30 @@ def test_a_form_of_the_admin_leaves_a_deactivation_that_came_meanwhile(
     assert (row.is_active, row.check_password(new["password1"])) == (False, True)
 
 
+@pytest.mark.parametrize("columns", [None, ["password"]])
+@pytest.mark.django_db(transaction=True)
+def test_a_password_that_was_undone_with_its_transaction_is_set_again(
+    ada: User, columns: list[str] | None
+) -> None:
+    before = ada.epoch
+    with transaction.atomic():
+        with_new_password(ada)
+        transaction.set_rollback(True)
+    assert epoch_of(ada) == before
+    ada.save(update_fields=columns)
+    row = User.objects.get(pk=ada.pk)
+    assert (row.epoch > before, row.check_password("seven-swallows-over-the-mill")) == (True, True)
+
+
+@pytest.mark.parametrize("in_transaction", [False, True])
+@pytest.mark.django_db(transaction=True)
+def test_a_change_and_its_opposite_are_both_written(ada: User, in_transaction: bool) -> None:
+    with transaction.atomic() if in_transaction else nullcontext():
+        saved(is_staff=True)(ada)
+        saved(is_staff=False)(ada)
+    assert User.objects.get(pk=ada.pk).is_staff is False
+
+
 def test_raise_of_a_stale_instance_counts_on(ada: User) -> None:
     """Raised in the database, not from the instance: two raises are two."""
     one, other = User.objects.get(pk=ada.pk), User.objects.get(pk=ada.pk)
@@ -343,15 +369,18 @@ def test_session_hash_leads_with_the_epoch_and_ends_in_a_mac(ada: User) -> None:
     assert (epoch, len(mac)) == (str(ada.epoch), 32)
 
 
-def test_session_hash_changes_with_the_epoch_and_the_secret(ada: User, settings: Settings) -> None:
-    seen = [ada.get_session_auth_hash()]
+def test_session_hash_changes_with_user_epoch_and_secret(
+    ada: User, grace: User, settings: Settings
+) -> None:
+    grace.epoch = ada.epoch
+    seen = [ada.get_session_auth_hash(), grace.get_session_auth_hash()]
     with_new_password(ada)
     seen.append(ada.get_session_auth_hash())
     ada.epoch += 1
     seen.append(ada.get_session_auth_hash())
     settings.SECRET_KEY = "x" * 60
     seen.append(ada.get_session_auth_hash())
-    assert len(set(seen)) == 4
+    assert len(set(seen)) == 5
     assert ada.password not in "".join(seen)
 
 
@@ -449,6 +478,13 @@ def test_admin_form_that_deactivates_raises_the_epoch(
     assert answer.status_code == 302, answer.context["errors"]
     row = User.objects.get(pk=ada.pk)
     assert (row.is_active, row.epoch > ada.epoch) == (False, True)
+
+
+def test_event_with_much_to_tell_is_written_all_the_same(ada: User) -> None:
+    """Threat: an administrator with a long name ends every login, and PostgreSQL undoes it."""
+    with transaction.atomic():
+        record(AuthEvent.Kind.LOGOUT_ALL, None, user_id=ada.pk, detail=f"by {'x' * 150}")
+    assert ada.auth_events.get().detail == f"by {'x' * 117}"
 
 
 def test_event_outlives_its_user(ada: User) -> None:

@@ -128,7 +128,7 @@ def test_what_came_while_the_new_one_was_hashed_is_not_undone(
     ending: Callable[[User], Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Threat: whoever has a stolen login and the old password keeps the account by it."""
+    """R70: whoever has a stolen login and the old password would keep the account by it."""
     client = enter(ada)
 
     def ended_meanwhile(*args: Any) -> str:

@@ -17,6 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
+from accounts.contract.errors import StoreUnavailable
 from accounts.models import User
 from jwt_api import hsm, rotation
 from jwt_api.hsm import Pkcs11Signer
@@ -247,6 +248,29 @@ def test_what_is_wrong_with_the_box_is_told(
         call_command("keys", "prepare", "--hsm")
     assert "99999" not in str(refused.value)
     assert list(ring().keys) == [ring().signing.kid]
+
+
+def test_a_wrong_pin_is_tried_once(
+    ada: User, signing: Pkcs11Signer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Threat: each login tries it again, and the box locks for good."""
+    tried = []
+
+    def counted(library: Any, token: str, pin: str) -> Any:
+        tried.append(pin)
+        return logged_in(library, token, pin)
+
+    logged_in = hsm._logged_in
+    monkeypatch.setattr(hsm, "_logged_in", counted)
+    hsm.close_session(TOKEN)
+    settings.HSM_TOKEN_PIN = "88888"
+    for _ in range(3):
+        with pytest.raises(StoreUnavailable) as refused:
+            signing.sign(b"text")
+        assert "PinIncorrect" in refused.value.log_reason
+    assert tried == ["88888"]
+    settings.HSM_TOKEN_PIN = PIN
+    assert signing.sign(b"text")
 
 
 def test_who_has_no_box_needs_no_library() -> None:

@@ -97,6 +97,16 @@ def test_its_text_is_shown_once(owner: Owner) -> None:
     assert described["last_used"] is None
 
 
+def test_a_login_that_was_ended_makes_none(owner: Owner) -> None:
+    """Threat: an access token is taken for minutes more, and would be turned into one for days."""
+    owner.post("logout/")
+    answer = owner.post(
+        "tokens/", {"name": "report bot", "scope": "profile:read", "expires_in": 86400}
+    )
+    assert_refused(answer, 401, "credential_revoked")
+    assert not ProgramToken.objects.exists()
+
+
 def test_its_text_stands_in_no_row_and_no_line(
     owner: Owner, caplog: pytest.LogCaptureFixture
 ) -> None:  # R94

@@ -411,7 +411,7 @@ def test_session_costs_few_bytes(
 
 
 def test_record_holds_no_more_than_it_must(ada: User, start: Start, redis: Any) -> None:
-    """R66: no token, no password material (the session hash is a MAC over it, keyed)."""
+    """R66: no token, no password material (the session hash is a MAC over the epoch, keyed)."""
     session_id = start(ada).session_key or ""
     record = redis.get(key_of(session_id)).decode()
     # A device that stays where it logged in has no history, and Django's keys have no names.
