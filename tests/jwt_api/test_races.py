@@ -25,6 +25,8 @@ from psycopg import IsolationLevel
 from pytest_django import Settings
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
+from accounts import lifecycle
+from accounts.audit import record
 from accounts.contract.errors import ContractError
 from accounts.models import AuthEvent, User
 from jwt_api import store
@@ -277,3 +279,32 @@ def test_conflict_in_a_callers_transaction_undoes_all_of_it(
     assert not BlacklistedToken.objects.exists()
     store.rotate(token)
     assert TokenFamily.objects.get().generation == 2
+
+
+if connection.vendor == "postgresql":
+
+    def test_what_names_a_user_does_not_wait_for_a_new_password(
+        ada: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Threat: a refresh waits at its commit for the row of its user, whose change waits for the
+        refresh's family. PostgreSQL ends such a deadlock after a second, by a 503.
+        """
+        client = browser()
+        bearer = f"Bearer {log_in(client, 'jwt')['credential']['token']}"
+
+        def name_the_user() -> None:
+            with transaction.atomic():
+                with connection.cursor() as cursor:
+                    cursor.execute("SET LOCAL lock_timeout = '2s'")
+                AuthEvent.objects.create(kind=AuthEvent.Kind.REFRESH, flow="jwt", user=ada)
+
+        def while_it_is_changed(*args: Any, **options: Any) -> None:
+            elsewhere(name_the_user)
+            record(*args, **options)
+
+        monkeypatch.setattr(lifecycle, "record", while_it_is_changed)
+        body = {
+            "current_password": "ada-demo-password",
+            "new_password": "seven-swallows-over-the-mill",
+        }
+        assert post(client, "/api/jwt/password/", body, authorization=bearer).status_code == 200
