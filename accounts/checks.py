@@ -28,7 +28,7 @@ E004 = Error(
     id="accounts.E004",
 )
 E005 = Error(
-    "insecure configuration: the site answers to every name, and links in mails begin with it.",
+    "insecure configuration: the site answers to names of others, and mailed links begin with it.",
     hint="Set SITE_URL=https://www.example.com, or name the site's names in ALLOWED_HOSTS.",
     id="accounts.E005",
 )
@@ -75,7 +75,9 @@ def check_lifetimes(**kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.security)
 def check_links_lead_here(**kwargs: Any) -> list[CheckMessage]:
-    return [E005] if "*" in settings.ALLOWED_HOSTS and not settings.SITE_URL else []
+    # ".example.com" as well: of its subdomains one may be somebody else's.
+    any_name = any(host == "*" or host.startswith(".") for host in settings.ALLOWED_HOSTS)
+    return [E005] if any_name and not settings.SITE_URL else []
 
 
 @register(Tags.security)

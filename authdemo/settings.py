@@ -407,6 +407,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 DATA_UPLOAD_MAX_MEMORY_SIZE = 65536
+FILE_UPLOAD_HANDLERS = ["authdemo.uploads.NoUploads"]
 
 # --- files, language, logs ------------------------------------------------------------------
 

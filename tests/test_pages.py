@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.template.loader import render_to_string
 from django.test import Client, RequestFactory
 
@@ -244,3 +245,12 @@ def test_no_page_carries_inline_script_or_style(visitor: Client, key: str) -> No
         assert " style=" not in page
         assert " on" + "click=" not in page
         assert "<script>" not in page
+
+
+def test_a_file_is_written_nowhere(tmp_path: Path, settings) -> None:
+    """Threat: anybody fills the disk by a form's file, which the CSRF check reads."""
+    settings.FILE_UPLOAD_TEMP_DIR = str(tmp_path)
+    file = SimpleUploadedFile("x", b"x" * 3_000_000)
+    request = RequestFactory().post("/sessions/login/", {"username": "ada", "file": file})
+    assert request.POST.dict() == {"username": "ada"}
+    assert (request.FILES, list(tmp_path.iterdir())) == ({}, [])

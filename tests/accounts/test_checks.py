@@ -121,6 +121,7 @@ MISTAKES: dict[str, tuple[str, Mistake]] = {
     "short former secret key": ("accounts.E001", setting("SECRET_KEY_FALLBACKS", ["changeme"])),
     "lab for everybody": ("accounts.E002", lab_for_everybody),
     "links to any name": ("accounts.E005", setting("ALLOWED_HOSTS", ["*"])),
+    "links to any subdomain": ("accounts.E005", setting("ALLOWED_HOSTS", [".example.com"])),
     "no access lifetime": ("accounts.E003", setting("ACCESS_SECONDS", 0)),
     "no refresh lifetime": ("accounts.E003", setting("REFRESH_IDLE_SECONDS", 0)),
     "negative idle time": ("accounts.E003", setting("SESSION_IDLE_SECONDS", -1)),

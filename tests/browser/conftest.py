@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # Chromium writes every answer of 400 and above to the console, also the expected ones. A missing
 # file (404) is not expected.
-EXPECTED = re.compile(r"Failed to load resource: .* status of (400|401|403|405|429|503) ")
+EXPECTED = re.compile(r"Failed to load resource: .* status of (400|401|403|405|429|502|503) ")
 TELL_VIOLATIONS = """
     document.addEventListener("securitypolicyviolation", (event) => {
         console.error(`CSP refused ${event.violatedDirective} ${event.blockedURI}`);

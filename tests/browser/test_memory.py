@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Request, Route, expect
+from playwright.sync_api import APIResponse, BrowserContext, Page, Request, Route, expect
 
 from accounts.models import AuthEvent, User
 from jwt_api.tokens import AccessToken
@@ -184,16 +184,80 @@ def test_a_logout_reaches_the_other_tab(context: BrowserContext, site: str, key:
 
 
 @pytest.mark.thorough
-def test_a_logout_by_form_reaches_the_tab_that_holds_a_token(
-    context: BrowserContext, site: str
+def test_a_logout_by_form_reaches_the_tab_that_is_logged_in(
+    context: BrowserContext, site: str, key: str
 ) -> None:
     holder, form = context.new_page(), context.new_page()
-    log_in_at_home(holder, site, "jwt")
-    form.goto(f"{site}/jwt/logout/")
+    log_in_at_home(holder, site, key)
+    form.goto(f"{site}/{key}/logout/")
     form.get_by_role("button", name="Log out").click()
     expect(form.get_by_text("You are logged out.")).to_be_visible()
-    expect(state(column(holder, "jwt"))).to_have_text("Not logged in")
-    assert client(holder, "jwt", "return flow.token") is None
+    expect(state(column(holder, key))).to_have_text("Not logged in")
+    assert client(holder, key, "return flow.token") is None
+
+
+ENDINGS = {
+    "logout": "flow.logout()",
+    "logout-all": "flow.logoutAll()",
+    "a login as grace": f"flow.login('grace', '{PASSWORD}')",
+    "a new password": f"flow.changePassword('{PASSWORD}', 'seven-swallows-over-the-mill')",
+}
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_late_answer_to_a_refresh_brings_nobody_back(
+    context: BrowserContext, site: str, ending: str
+) -> None:
+    """The other tab's refresh is done; its answer is under way while this one logs out."""
+    User.objects.create_user("grace", password=PASSWORD)
+    here, there = two_tabs(context, site, "jwt")
+    late: list[tuple[Route, APIResponse]] = []
+    there.route("**/api/jwt/refresh/", lambda route: late.append((route, route.fetch())))
+    client(there, "jwt", "window.answer = flow.refresh()")
+    while not late:
+        there.wait_for_timeout(50)
+    client(here, "jwt", f"window.answer = {ENDINGS[ending]}")
+    here.wait_for_timeout(500)  # long enough for who does not wait
+    for route, response in late:
+        route.fulfill(response=response)
+    there.unroute("**/api/jwt/refresh/")
+    assert here.evaluate("answer.then(({ ok }) => ok)")
+    who = {"a login as grace": "grace", "a new password": "ada"}.get(ending)
+    expected = f"Logged in as {who}" if who else "Not logged in"
+    expect(state(column(there, "jwt"))).to_have_text(expected)
+    for tab in (here, there):
+        assert client(tab, "jwt", "return (await flow.me()).body.username ?? null") == who
+
+
+def test_a_refresh_without_an_answer_ends_nothing(page: Page, site: str) -> None:
+    log_in_at_home(page, site, "jwt")
+    expire(page)
+    gone = "<h1>502 Bad Gateway</h1>"
+    page.route(
+        "**/api/jwt/refresh/",
+        lambda route: route.fulfill(status=502, content_type="text/html", body=gone),
+    )
+    assert client(page, "jwt", "return (await flow.whoami()).status") == 502
+    assert client(page, "jwt", "return flow.loggedIn")
+    page.unroute("**/api/jwt/refresh/")
+    assert client(page, "jwt", "return (await flow.whoami()).status") == 200
+
+
+def test_a_page_that_a_proxy_answered_for_says_so(page: Page, site: str) -> None:
+    log_in_by_form(page, site, "jwt")
+
+    def away(route: Route) -> None:
+        if "authorization" in route.request.headers:
+            route.fulfill(status=502, content_type="text/html", body="<h1>502 Bad Gateway</h1>")
+        else:
+            route.continue_()
+
+    page.route("**/jwt/devices/", away)
+    page.goto(f"{site}/jwt/devices/")
+    expect(page.get_by_role("alert")).to_have_text(
+        "The server did not answer as expected. Reload the page."
+    )
 
 
 @pytest.mark.thorough

@@ -40,10 +40,12 @@ class FlowClient extends EventTarget {
 
   // --- the contract ---------------------------------------------------------------------------
 
-  async login(username, password) {
-    const answer = await this.callWithCookie("POST", "login/", { username, password });
-    FlowClient.csrfToken = null; // a login rotates it
-    return this.adopt(answer);
+  login(username, password) {
+    return this.takeTurn(async () => {
+      const answer = await this.callWithCookie("POST", "login/", { username, password });
+      FlowClient.csrfToken = null; // a login rotates it
+      return this.adopt(answer);
+    });
   }
 
   whoami() {
@@ -66,30 +68,33 @@ class FlowClient extends EventTarget {
     return this.call("DELETE", `devices/${encodeURIComponent(id)}/`);
   }
 
-  async changePassword(current, next) {
+  changePassword(current, next) {
     const body = { current_password: current, new_password: next };
-    return this.adopt(await this.call("POST", "password/", body));
+    return this.call("POST", "password/", body, { settle: (answer) => this.adopt(answer) });
   }
 
-  async logout() {
-    const answer = await this.callWithCookie("POST", "logout/");
-    if (answer.ok) this.forget({ tellTabs: true });
-    return answer; // a 503 has ended nothing, so nothing is forgotten
+  logout() {
+    return this.takeTurn(async () => this.forgetIfOver(await this.callWithCookie("POST", "logout/")));
   }
 
-  async logoutAll() {
-    const answer = await this.call("POST", "logout-all/");
-    if (answer.ok) this.forget({ tellTabs: true });
-    return answer;
+  logoutAll() {
+    const settle = (answer) => this.forgetIfOver(answer);
+    return this.call("POST", "logout-all/", undefined, { settle });
+  }
+
+  /** Whatever sets or ends the cookie waits for what was begun before, in this tab and in others.
+   *
+   * Otherwise the late answer to a refresh brings back who has logged out meanwhile.
+   */
+  takeTurn(work) {
+    return inTurn(`authdemo-${this.jar}-refresh`, work);
   }
 
   /** Exchange the cookie for a fresh credential. Calls in this tab share one; tabs take turns. */
   refresh(stale = this.token) {
-    this.refreshing ??= inTurn(`authdemo-${this.jar}-refresh`, () => this.refreshNow(stale)).finally(
-      () => {
-        this.refreshing = null;
-      },
-    );
+    this.refreshing ??= this.takeTurn(() => this.refreshNow(stale)).finally(() => {
+      this.refreshing = null;
+    });
     return this.refreshing;
   }
 
@@ -103,17 +108,23 @@ class FlowClient extends EventTarget {
 
   // --- one call -------------------------------------------------------------------------------
 
-  /** Send a call; when the token has expired, or a reload has lost it, refresh once and repeat. */
+  /** Send a call; when the token has expired, or a reload has lost it, refresh once and repeat.
+   *
+   * What a call that changes the cookie has to `settle` is done before anybody else's turn.
+   */
   async call(method, path, body, options = {}) {
     const token = this.token;
-    const answer = await this.callWithCookie(method, path, body, options);
+    const once = () => this.callWithCookie(method, path, body, options);
+    const { settle } = options;
+    const send = settle ? () => this.takeTurn(async () => settle(await once())) : once;
+    const answer = await send();
     if (answer.status !== 401) return this.believe(answer);
     const renewable = answer.code === "credential_expired" || (this.handsOutTokens && token === null);
     if (renewable && !options.once && !answer.redirected) {
       const fresher = this.token !== null && this.token !== token;
       const renewed = fresher ? { ok: true } : await this.refresh(token);
-      if (renewed.ok) return this.believe(await this.callWithCookie(method, path, body, options));
-      if (renewed.status === 503) return renewed;
+      if (renewed.ok) return this.believe(await send());
+      if (renewed.status !== 401) return renewed; // no answer, or a server's error: nothing is over
     }
     return this.believe(answer);
   }
@@ -182,6 +193,11 @@ class FlowClient extends EventTarget {
     Object.assign(this, { token: null, ends: null, loggedIn: false });
     if (tellTabs) this.tabs.postMessage({ over: true });
     this.tell("credential");
+  }
+
+  forgetIfOver(answer) {
+    if (answer.ok) this.forget({ tellTabs: true });
+    return answer; // a 503 has ended nothing, so nothing is forgotten
   }
 
   hear(message) {

@@ -19,7 +19,7 @@ async function visit(method, path, body) {
   const answer = await knock(method, path, body);
   main().removeAttribute("aria-busy");
   const page = answer.body;
-  if (!(page instanceof Document)) return complain(answer);
+  if (!(page instanceof Document && page.querySelector("main"))) return complain(answer);
   const { loginUrl } = page.querySelector("main").dataset;
   if (loginUrl) return location.assign(loginUrl); // still nobody: it is the waiting page again
   show(page, answer.url);
@@ -34,7 +34,9 @@ async function knock(method, path, body) {
   }
   const answer = await client.call(method, path, body, HTML);
   const stale = answer.status === 401 && client.token !== null;
-  if (!stale || !(await client.refresh()).ok) return answer;
+  if (!stale) return answer;
+  const renewed = await client.refresh();
+  if (!renewed.ok) return renewed.status === 401 ? answer : renewed;
   // What redirected us was done already; only the page that it led to was refused.
   if (answer.redirected) return client.call("GET", answer.url, undefined, HTML);
   return client.call(method, path, body, HTML);
