@@ -15,7 +15,8 @@ pytestmark = pytest.mark.once
 def test_defence_stands_in_the_code_once(defence: Defence) -> None:
     source = (ROOT / defence.file).read_text()
     assert source.count(defence.line) == 1
-    ast.parse(source.replace(defence.line, defence.without))
+    if defence.file.endswith(".py"):  # of a script for browsers, its tests would tell
+        ast.parse(source.replace(defence.line, defence.without))
 
 
 @pytest.mark.parametrize("defence", DEFENCES, ids=lambda defence: defence.name)
