@@ -19,7 +19,7 @@ from accounts.contract.errors import CredentialRevoked, Throttled
 from accounts.contract.flow import Credential, Device, Flow, Presented
 from accounts.contract.registry import keepers
 from accounts.known_devices import known_device
-from accounts.models import AuthEvent, User
+from accounts.models import AuthEvent, User, locked
 from accounts.suspicion.history import History, sighting_of
 from accounts.suspicion.notify import tell_user
 from accounts.suspicion.policy import Action, Verdict, judge
@@ -131,9 +131,7 @@ def change_password(request: HttpRequest, flow: Flow, user: User, password: str)
     with revoked_if_deleted(user.pk), transaction.atomic():
         # Threat: whoever has a stolen login and the old password would undo by it the reset, the
         # logout-all or the deactivation that came while the new one was hashed.
-        # (No key, or the rows that others insert of this user would wait for it, and it for them.)
-        still = User.objects.filter(pk=user.pk, is_active=True, epoch=user.epoch)
-        if not list(still.select_for_update(no_key=True).values_list("pk")):
+        if locked(pk=user.pk, is_active=True, epoch=user.epoch).first() is None:
             raise CredentialRevoked("epoch, inactive or deleted")
         user.save(update_fields=["password"])  # raises the epoch
         record(Kind.PASSWORD_CHANGED, request, flow=flow.key, user_id=user.pk)

@@ -62,6 +62,15 @@ def _after_commit(flow: Flow, user_id: int) -> Callable[[], None]:
     return user_changed
 
 
+def locked(**columns: Any) -> models.QuerySet[User]:
+    """The user with these columns, locked until the transaction ends; nobody if there is none.
+
+    Without the key: rows that others insert of this user, the next token of a family say, would
+    wait for it at their commit, and whoever has locked it for them: a deadlock on PostgreSQL.
+    """
+    return User.objects.select_for_update(no_key=True).filter(**columns)
+
+
 def end_before_deletion(user_ids: Collection[int]) -> None:
     """End what these users have, and let nothing new name them; inside the transaction.
 

@@ -23,7 +23,7 @@ from accounts.contract.errors import CredentialRevoked
 from accounts.contract.flow import Device, Remembered, new_device_id
 from accounts.contract.permissions import SCOPES as CONTRACT_SCOPES
 from accounts.lifecycle import revoked_if_deleted
-from accounts.models import AuthEvent, User
+from accounts.models import AuthEvent, User, locked
 from jwt_api import denylist, store
 from jwt_api.models import ProgramToken
 from jwt_api.tokens import ProgramAccessToken
@@ -64,7 +64,7 @@ def make(
     )
     with revoked_if_deleted(user.pk), transaction.atomic():
         # One after the other, of one user: none counts before another one is there.
-        list(User.objects.select_for_update(no_key=True).filter(pk=user.pk).values_list("pk"))
+        locked(pk=user.pk).first()
         # Threat: an access token is good for minutes after its login was ended, for a theft
         # perhaps. What it could make here would be good for days.
         if not store.is_live(user.pk, device, user.epoch):

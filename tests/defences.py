@@ -797,7 +797,7 @@ DEFENCES = (
     Defence(
         "a new password undoes nothing that came while it was hashed",
         "accounts/lifecycle.py",
-        '        if not list(still.select_for_update(no_key=True).values_list("pk")):',
+        "        if locked(pk=user.pk, is_active=True, epoch=user.epoch).first() is None:",
         "        if False:",
         "tests/contract/test_password.py -k not_undone",
     ),
@@ -937,8 +937,8 @@ DEFENCES = (
     Defence(
         "suspicion: an end of everything is made once",
         "accounts/suspicion/consequences.py",
-        ".filter(pk=user_id, epoch=epoch).first()",
-        ".filter(pk=user_id).first()",
+        "locked(pk=user_id, epoch=epoch).first()",
+        "locked(pk=user_id).first()",
         "tests/contract/test_suspicion_races.py -k made_once",
     ),
     Defence(

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from accounts import lifecycle
 from accounts.audit import record
-from accounts.models import AuthEvent, User
+from accounts.models import AuthEvent, User, locked
 from accounts.suspicion.notify import tell_user
 from accounts.suspicion.policy import Action, Verdict
 
@@ -29,8 +29,7 @@ def carry_out(
         _write_down(request, verdict, flow=flow, user_id=user_id, device=device)
         return
     with lifecycle.revoked_if_deleted(user_id), transaction.atomic():
-        users = User.objects.select_for_update(no_key=True)
-        user = users.filter(pk=user_id, epoch=epoch).first()
+        user = locked(pk=user_id, epoch=epoch).first()
         if user is not None:
             _write_down(request, verdict, flow=flow, user_id=user_id, device=device)
             lifecycle.end_logins(request, user, flow=flow, detail=verdict.sentence)

@@ -50,7 +50,7 @@ from accounts.contract.flow import (
     Remembered,
     new_device_id,
 )
-from accounts.models import User
+from accounts.models import User, locked
 from accounts.purge import delete_oldest_first, lock_free
 from lab.models import DatabaseSession
 from lab.strategies.row import SameSite
@@ -139,9 +139,8 @@ def touch(session_id: str, record: Record) -> None:
 @contextmanager
 def alone_with(user_id: int) -> Iterator[User | None]:
     """The user's row, locked: no refresh gets past a logout, and no logout past a refresh."""
-    users = User.objects.select_for_update(no_key=True)
     with transaction.atomic():
-        yield users.filter(pk=user_id).first()
+        yield locked(pk=user_id).first()
 
 
 def end(user_id: int, device: str) -> bool:

@@ -45,24 +45,27 @@ def test_the_suite_holds_against_a_deployment(server: str, tmp_path: Path) -> No
     assert "Traceback" not in (tmp_path / "server.log").read_text()
 
 
+def run_suite(*options: str) -> subprocess.CompletedProcess[str]:
+    """The contract suite, in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "tests/contract", *options],
+        cwd=ROOT,
+        env={k: v for k, v in os.environ.items() if k != "DJANGO_SETTINGS_MODULE"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 def hold_the_suite_against(address: str) -> None:
     users = (
         "--contract-user=ada:ada-demo-password",
         "--contract-other-user=grace:grace-demo-password",
     )
-    command = [sys.executable, "-m", "pytest", "tests/contract", f"--base-url={address}", *users]
     # What takes long says nothing new over a network.
     options = ["-m", "not thorough", "-rfs", "-p", "no:cacheprovider", "--tb=short"]
     options.append("--show-capture=no")
-    environment = {k: v for k, v in os.environ.items() if k != "DJANGO_SETTINGS_MODULE"}
-    run = subprocess.run(
-        [*command, *options],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    run = run_suite(f"--base-url={address}", *users, *options)
     told = [line for line in run.stdout.splitlines() if not line.startswith("SKIPPED")]
     assert run.returncode == 0, "\n".join(told)[-6000:] + run.stderr[-2000:]
     passed = re.search(r"(\d+) passed", run.stdout)
@@ -99,14 +102,6 @@ def test_what_was_ended_is_ended_in_every_worker(deployment: str, flow: str) -> 
 @pytest.mark.parametrize("option", ["--base-url=http://127.0.0.1:1", "--contract-user=ada:a"])
 def test_a_deployment_needs_its_address_and_two_users(option: str) -> None:
     """Threat: what looked at this checkout instead would be green, and say nothing of that site."""
-    environment = {k: v for k, v in os.environ.items() if k != "DJANGO_SETTINGS_MODULE"}
-    run = subprocess.run(
-        [sys.executable, "-m", "pytest", "tests/contract", option, "--collect-only"],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    run = run_suite(option, "--collect-only")
     assert run.returncode == pytest.ExitCode.USAGE_ERROR
     assert "--base-url, --contract-user and --contract-other-user: all three" in run.stderr
