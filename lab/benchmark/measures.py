@@ -51,7 +51,7 @@ MEASURES = (
     Measure("times_without_lab", "Times the same without the lab"),
     Measure("cpu_milliseconds", "CPU", across="clients"),
     Measure("login", "Login"),
-    Measure("password_hash", "The password's hash alone"),
+    Measure("password_hash", "The password's hash in it"),
     Measure("login_beyond_hash", "Login beyond the hash"),
     Measure("refresh", "Refresh", across="rotation"),
     Measure("sign_microseconds", "Sign", across="claims", chart="lines"),
@@ -129,9 +129,9 @@ GROUPS = (
     Group(
         "login",
         "What do login and refresh cost?",
-        "A login is mostly the hash of a password, which is slow on purpose. The hash alone was "
-        "timed by the worker that answered the login, just before it; what stands beyond it is the "
-        "difference of each such pair.",
+        "A login is mostly the hash of a password, which is slow on purpose. The worker that "
+        "answered the login timed the hash in it; what stands beyond it is the rest of each login, "
+        "the way there and back included.",
         (("login", "password_hash", "login_beyond_hash"), ("refresh",)),
     ),
     Group(

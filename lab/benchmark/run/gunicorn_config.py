@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -35,23 +36,21 @@ def post_worker_init(worker: Any) -> None:
 class Watched:
     """The site, and beside it one path that tells what this process has spent.
 
-    `?count=1` begins to count SQL statements, from 0; `?count=0` ends it. While nothing is counted
-    no call of the site takes another way than without us. `?hash=…` hashes that password, as a
-    login does, and nothing else: by the site's hasher, in a thread for requests.
+    `?count=1` begins to count SQL statements and the time of password hashes, from 0; `?count=0`
+    ends it. While nothing is counted no call of the site takes another way than without us.
     """
 
     def __init__(self, application: WSGIApplication) -> None:
         self.application = application
         self.statements: list[str] = []
-        self.restore: Any = None
+        self.hash_seconds = 0.0
+        self.counting = ExitStack()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"] != PATH:
             return self.application(environ, start_response)
         asked = parse_qs(environ["QUERY_STRING"])
         told = self.told()
-        if "hash" in asked:
-            told["hash_milliseconds"] = milliseconds_to_hash(asked["hash"][0])
         if "count" in asked:
             self.count(asked["count"] == ["1"])
         answer = json.dumps(told).encode()
@@ -64,36 +63,45 @@ class Watched:
             "pid": os.getpid(),
             "cpu_seconds": time.process_time(),
             "sql_statements": len(self.statements),
+            "hash_milliseconds": 1000 * self.hash_seconds,
         }
 
     def count(self, on: bool) -> None:
         # Not before the site has its settings.
-        from django.db.backends import utils
+        from django.contrib.auth.hashers import get_hasher
+        from django.db.backends.utils import CursorWrapper
 
-        wrapper: Any = utils.CursorWrapper
-        if self.restore is not None:
-            wrapper._execute_with_wrappers = self.restore
-            self.restore = None
+        self.counting.close()
         if on:
             self.statements.clear()
-            self.restore = wrapper._execute_with_wrappers
-            wrapper._execute_with_wrappers = self.counting(self.restore)
+            self.hash_seconds = 0.0
+            self.replace(CursorWrapper, "_execute_with_wrappers", self.noting_statements)
+            for name in ("encode", "verify"):
+                self.replace(type(get_hasher()), name, self.timing_hashes)
 
-    def counting(self, execute: Any) -> Any:
+    def replace(self, owner: Any, name: str, by: Callable[[Any], Any]) -> None:
+        original = getattr(owner, name)
+        self.counting.callback(setattr, owner, name, original)
+        setattr(owner, name, by(original))
+
+    def noting_statements(self, execute: Any) -> Any:
         """Every thread's statements, whichever connection they go through."""
 
-        def counted(cursor: Any, sql: Any, *arguments: Any, **named: Any) -> Any:
+        def noting(cursor: Any, sql: Any, *arguments: Any, **named: Any) -> Any:
             if not str(sql).startswith(FRAMES):
                 self.statements.append(str(sql))
             return execute(cursor, sql, *arguments, **named)
 
-        return counted
+        return noting
 
+    def timing_hashes(self, hash_password: Any) -> Any:
+        """What the site's hasher takes, whoever calls it."""
 
-def milliseconds_to_hash(password: str) -> float:
-    # Not before the site has its settings.
-    from django.contrib.auth.hashers import make_password
+        def timing(*arguments: Any, **named: Any) -> Any:
+            before = time.perf_counter()
+            try:
+                return hash_password(*arguments, **named)
+            finally:
+                self.hash_seconds += time.perf_counter() - before
 
-    before = time.perf_counter()
-    make_password(password)
-    return 1000 * (time.perf_counter() - before)
+        return timing
