@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from asgiref.sync import sync_to_async
 from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.models import AbstractUser, UserManager
+from django.core.signing import b64_encode
 from django.db import models, transaction
 from django.db.models import F
 from django.db.models.base import ModelState
@@ -285,7 +286,7 @@ class User(AbstractUser):
             secret=secret,
             algorithm="sha256",
         )
-        return f"{self.epoch}.{mac.hexdigest()[:32]}"
+        return f"{self.epoch}.{b64_encode(mac.digest()[:16]).decode()}"
 
 
 @cache

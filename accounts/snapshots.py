@@ -6,9 +6,8 @@ request, `jwt_api.denylist` only for as long as older tokens live.
 
 from __future__ import annotations
 
-import json
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -37,14 +36,20 @@ class Snapshot:
         return self.is_active and self.epoch == epoch
 
     def encode(self) -> str:
-        return json.dumps(asdict(self), separators=(",", ":"))
+        """`1763800000`, or `1763800000 inactive staff superuser`: the epoch, and what is unusual.
+
+        Nearly every user's is a number alone, which Redis keeps in 16 bytes; JSON took 96.
+        """
+        said = {"inactive": not self.is_active, "staff": self.is_staff}
+        said["superuser"] = self.is_superuser
+        return " ".join([str(self.epoch), *(word for word, is_true in said.items() if is_true)])
 
     @classmethod
     def decode(cls, raw: bytes | None) -> Snapshot | None:
         """The snapshot; None if it is missing, or not one of ours: then the row is read again."""
         try:
             return cls._read(raw) if raw else None
-        except (ValueError, TypeError, RecursionError):
+        except ValueError:
             if raw != CHANGING:
                 logger.error("a snapshot of a user is not readable")
             return None
@@ -53,7 +58,10 @@ class Snapshot:
     @lru_cache(maxsize=1024)
     def _read(cls, raw: bytes) -> Snapshot:
         """The text decides, and nothing else, so that it is parsed once."""
-        return cls(**json.loads(raw))
+        epoch, *said = raw.decode().split(" ")
+        if not set(said) <= {"inactive", "staff", "superuser"}:
+            raise ValueError("says what no snapshot says")
+        return cls(int(epoch), "inactive" not in said, "staff" in said, "superuser" in said)
 
 
 GONE = Snapshot(epoch=0, is_active=False, is_staff=False, is_superuser=False)

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import logging
 import re
@@ -17,6 +16,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.core.signing import b64_encode
 from django.utils.crypto import salted_hmac
 
 from accounts.suspicion.history import History
@@ -50,7 +50,7 @@ def successor_id(session_id: str) -> str:
     """
     user_id = session_id.partition(".")[0]
     mac = salted_hmac("sessions_api.records.successor_id", session_id, algorithm="sha256").digest()
-    return f"{user_id}.{_base64(mac)}"
+    return f"{user_id}.{b64_encode(mac).decode()}"
 
 
 @lru_cache(maxsize=4096)
@@ -59,7 +59,7 @@ def digest_of(session_id: str) -> str:
 
     Remembered, as all that an id says is: whoever is logged in comes again with each request.
     """
-    return _base64(sha256(session_id.encode()).digest()[:16])
+    return b64_encode(sha256(session_id.encode()).digest()[:16]).decode()
 
 
 @lru_cache(maxsize=4096)
@@ -89,10 +89,6 @@ def ended_name(user_id: int) -> str:
 
 def snapshot_name(user_id: int) -> str:
     return f"user:{{{user_id}}}"
-
-
-def _base64(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 # --- records --------------------------------------------------------------------------------
@@ -135,7 +131,7 @@ class Record:
 
         And a last member, an object, for what most sessions have not: other `data`, `rotated`,
         `history`. Names would weigh more than what they name: an ordinary session has 280 bytes
-        of JSON with them, and 120 without.
+        of JSON with them, and 110 without.
         """
         data = dict(self.data)
         login = [data.pop(SESSION_KEY, None), data.pop(HASH_SESSION_KEY, None)]

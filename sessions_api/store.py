@@ -10,7 +10,7 @@ one node of a Cluster, so that one MGET and one script can reach all of them:
     session:{7}:<digest of the id>   string   the record, a JSON list; its TTL is the idle time
     sessions:{7}                     zset     digest -> Unix time of the idle end
     ended:{7}                        zset     digest -> Unix time when it was ended
-    user:{7}                         string   what requests need of the user's row, as JSON
+    user:{7}                         string   what requests need of the user's row, in words
 
 The session id itself stands nowhere: a listing of the keys opens nothing.
 """

@@ -20,10 +20,12 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
+from accounts.snapshots import CHANGING
 from jwt_api.verifier.__main__ import arguments
 from jwt_api.verifier.app import NotesService
+from jwt_api.verifier.denylist import is_outdated
 from jwt_api.verifier.keys import KeysUnavailable, KnownKeys, usable_keys
-from jwt_api.verifier.tokens import LEEWAY_SECONDS, Verifier
+from jwt_api.verifier.tokens import LEEWAY_SECONDS, Unsure, Verifier
 from tests.jwt_api.forging import ABSENT, Forge, changed
 from tests.jwt_api.issuer import AUDIENCE, ISSUER, Issuer, jwk_of, running_issuer
 
@@ -434,3 +436,22 @@ def test_keys_come_over_https_or_from_this_machine(
     assert "neither https:// nor on this machine" in capsys.readouterr().err
     for good in ("https://issuer.example/jwks", "http://localhost/jwks", "http://[::1]:1/jwks"):
         assert arguments(["--jwks", good]).jwks == good
+
+
+# --- what the denylist says of a user -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("row", "outdated"),
+    [(b"7", False), (b"7 staff superuser", False), (b"8", True), (b"7 inactive", True)],
+)
+def test_a_token_is_outdated_where_the_epoch_is_another_or_the_user_inactive(
+    row: bytes, outdated: bool
+) -> None:
+    assert is_outdated(row, {"epoch": 7}) is outdated
+
+
+@pytest.mark.parametrize("row", [CHANGING, b"", b"\xff", b'{"epoch": 7}', b"9" * 10_000])
+def test_a_row_that_says_nothing_leaves_the_service_unsure(row: bytes) -> None:
+    with pytest.raises(Unsure):
+        is_outdated(row, {"epoch": 7})

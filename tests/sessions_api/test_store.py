@@ -147,7 +147,8 @@ def test_pickle_under_a_session_key_is_not_run(
     assert (tmp_path / "proof").exists(), "the pickle would have run"
 
 
-@pytest.mark.parametrize("row", GARBAGE)
+# A number is an epoch, and another one than the session's.
+@pytest.mark.parametrize("row", sorted(GARBAGE.keys() - {"number"}))
 def test_garbage_in_the_place_of_a_snapshot_is_read_anew(
     ada: User, start: Start, redis: Any, row: str
 ) -> None:

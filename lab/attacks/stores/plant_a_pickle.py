@@ -58,7 +58,7 @@ class PlantAPickle(Attack):
         if ran.exists():
             return scene.succeeds("The server unpickled it: mallory's program ran there.")
         return scene.stopped(
-            f"The answer was {answer.status_code}, and nothing ran: what stands in Redis is read "
-            "as JSON, which is no program.",
+            f"The answer was {answer.status_code}, and nothing ran: what stands in Redis is "
+            "parsed as JSON, or as words, which are no program.",
             held=source_of(decode if ada.session_id else Snapshot.decode, "except"),
         )
