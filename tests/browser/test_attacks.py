@@ -84,3 +84,15 @@ def test_a_cell_that_was_not_run_is_run_now(
     page.reload()
     expect(cell).to_have_text("✗ succeeds")
     expect(page.get_by_role("main")).to_contain_text("This is from the last run on this machine")
+
+
+def test_a_refusal_that_comes_as_a_page_says_so(page: Page, site: str) -> None:
+    page.goto(f"{site}/lab/attacks/")
+    page.get_by_role("button", name="Use a copy after its owner logged out, jwt-expiry:").click()
+    here = page.get_by_role("dialog")
+    here.get_by_role("button", name="stopped").click()
+    page.context.clear_cookies()  # as a browser does that forgets them: the CSRF check refuses
+    here.get_by_role("button", name="Run it now").click()
+    expect(here.get_by_role("status")).to_have_text(
+        "The server answered 403. Load this page again, then try again."
+    )

@@ -166,7 +166,10 @@ async function run(cell, button, told) {
     return;
   }
   const found = await fetchJson(cell.dataset.url);
-  if (!found.outcome) return;
+  if (!found.outcome) {
+    told.textContent = found.detail ?? "";
+    return;
+  }
   cell.dataset.verdict = found.outcome.verdict;
   cell.dataset.sign = { succeeds: "✗", stopped: "✓" }[found.outcome.verdict] || "·";
   if (!isOpen(cell)) guesses[keyOf(cell)] = "";
@@ -175,11 +178,17 @@ async function run(cell, button, told) {
 }
 
 async function fetchJson(url, options = {}) {
+  let answer;
   try {
-    const answer = await fetch(url, { headers: { Accept: "application/json" }, ...options });
-    return await answer.json();
+    answer = await fetch(url, { headers: { Accept: "application/json" }, ...options });
   } catch {
     return { detail: "The server did not answer. Start it, then try again." };
+  }
+  try {
+    return await answer.json();
+  } catch {
+    // A page: of the CSRF check, or of a proxy.
+    return { detail: `The server answered ${answer.status}. Load this page again, then try again.` };
   }
 }
 
