@@ -186,7 +186,7 @@ def skip_without_browser(items: list[pytest.Item]) -> None:
     wanted = [item for item in items if item.get_closest_marker("browser")]
     if not wanted or find_browser():
         return
-    reason = "no chromium or google-chrome on PATH, and none of Playwright's"
+    reason = "no Chromium: apt-get install chromium-headless-shell"
     for item in wanted:
         item.add_marker(pytest.mark.skip(reason=reason))
 

@@ -107,5 +107,6 @@ def check_browser() -> Finding:
     return warning(
         "browser",
         "none, so the browser tests are skipped",
-        "Install Chromium (on Debian `sudo apt-get install chromium`) or Google Chrome.",
+        "Install Chromium (on Debian `sudo apt-get install chromium-headless-shell`) or Google "
+        "Chrome.",
     )

@@ -44,7 +44,10 @@ def why_no_browser() -> str:
     except ImportError:
         return "needs Playwright: pip install -r tests/requirements.txt"
     if find_browser() is None:
-        return "needs Chromium: apt install chromium, or python -m playwright install chromium"
+        return (
+            "needs Chromium: apt install chromium-headless-shell, or "
+            "python -m playwright install chromium"
+        )
     return ""
 
 
