@@ -580,7 +580,7 @@ DEFENCES = (
     Defence(
         "a refreshed session has one successor",
         "sessions_api/records.py",
-        '    return f"{user_id}.{_base64(mac)}"',
+        '    return f"{user_id}.{b64_encode(mac).decode()}"',
         '    return f"{user_id}.{secrets.token_urlsafe(32)}"',
         "tests/contract/test_races.py -k parallel",
     ),
