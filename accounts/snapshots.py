@@ -40,9 +40,12 @@ class Snapshot:
 
         Nearly every user's is a number alone, which Redis keeps in 16 bytes; JSON took 96.
         """
-        said = {"inactive": not self.is_active, "staff": self.is_staff}
-        said["superuser"] = self.is_superuser
-        return " ".join([str(self.epoch), *(word for word, is_true in said.items() if is_true)])
+        unusual = {
+            "inactive": not self.is_active,
+            "staff": self.is_staff,
+            "superuser": self.is_superuser,
+        }
+        return " ".join([str(self.epoch), *(word for word, is_so in unusual.items() if is_so)])
 
     @classmethod
     def decode(cls, raw: bytes | None) -> Snapshot | None:
@@ -58,10 +61,15 @@ class Snapshot:
     @lru_cache(maxsize=1024)
     def _read(cls, raw: bytes) -> Snapshot:
         """The text decides, and nothing else, so that it is parsed once."""
-        epoch, *said = raw.decode().split(" ")
-        if not set(said) <= {"inactive", "staff", "superuser"}:
+        epoch, *unusual = raw.decode().split(" ")
+        if not set(unusual) <= {"inactive", "staff", "superuser"}:
             raise ValueError("says what no snapshot says")
-        return cls(int(epoch), "inactive" not in said, "staff" in said, "superuser" in said)
+        return cls(
+            epoch=int(epoch),
+            is_active="inactive" not in unusual,
+            is_staff="staff" in unusual,
+            is_superuser="superuser" in unusual,
+        )
 
 
 GONE = Snapshot(epoch=0, is_active=False, is_staff=False, is_superuser=False)

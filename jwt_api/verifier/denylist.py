@@ -53,7 +53,7 @@ class Denylist:
 def is_outdated(row: bytes, claims: dict[str, Any]) -> bool:
     """Whether the token's user has ended it, by logging out everywhere, or may not log in."""
     try:
-        epoch, *said = row.decode().split(" ")
-        return "inactive" in said or int(epoch) != claims.get("epoch")
+        epoch, *unusual = row.decode().split(" ")  # as `accounts.snapshots` writes it
+        return "inactive" in unusual or int(epoch) != claims.get("epoch")
     except ValueError as error:
         raise Unsure("the user's row is changing") from error
