@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 
-from lab.benchmark.run.gunicorn_config import PATH
 from lab.benchmark.run.logins import Login, NotOffered
 from lab.benchmark.run.plan import Bench, Step, interleaved
 from lab.benchmark.run.subjects import Subject
@@ -48,11 +47,9 @@ def measure(bench: Bench, subject: Subject) -> None:
 
 
 def measure_login(bench: Bench, subject: Subject, login: Login) -> None:
-    # On the one connection of this client, and so in the worker that answers the login.
-    login.http.get(PATH, params={"count": 1}).raise_for_status()
-    taken = milliseconds(login.log_in)
-    told = login.http.get(PATH, params={"count": 0}).raise_for_status().json()
-    hashed = told["hash_milliseconds"]
+    with login.counting() as spent:
+        taken = milliseconds(login.log_in)
+    hashed = spent["hash_milliseconds"]
     bench.readings.add("login", subject.key, "ms", taken)
     bench.readings.add("password_hash", subject.key, "ms", hashed)
     bench.readings.add("login_beyond_hash", subject.key, "ms", taken - hashed)

@@ -14,7 +14,6 @@ from functools import partial
 import redis
 
 from lab.benchmark.costs import commands_sent
-from lab.benchmark.run.gunicorn_config import PATH
 from lab.benchmark.run.logins import Login, NotOffered
 from lab.benchmark.run.plan import Bench, Step
 from lab.benchmark.run.subjects import Subject
@@ -64,13 +63,13 @@ def record(bench: Bench, subject: Subject, cost: tuple[float, float], **call: st
 
 def counted_call(redis_url: str, login: Login, call: Callable[[], None]) -> tuple[int, int]:
     """SQL statements and Redis commands of one call of this client."""
-    with redis.Redis.from_url(redis_url) as client:
-        # On the one connection of this client: the worker that counts is the one that works.
-        login.http.get(f"{PATH}?count=1").raise_for_status()
-        with commands_sent(client) as sent:
-            call()
-        told = login.http.get(f"{PATH}?count=0").json()
-    return told["sql_statements"], sent.total()
+    with (
+        redis.Redis.from_url(redis_url) as client,
+        login.counting() as spent,
+        commands_sent(client) as sent,
+    ):
+        call()
+    return spent["sql_statements"], sent.total()
 
 
 def counted(
