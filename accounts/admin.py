@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from django import forms
@@ -9,6 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from accounts import lifecycle
+from accounts.contract.errors import CredentialRevoked
 from accounts.models import AuthEvent, User
 
 
@@ -38,10 +40,12 @@ class UserAdmin(auth_admin.UserAdmin):
 
     @admin.action(description="End every login of the selected users", permissions=["change"])
     def end_logins(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        by = f"by {request.user.get_username()} in the admin"
+        by, ended = f"by {request.user.get_username()} in the admin", 0
         for user in queryset:
-            lifecycle.end_logins(request, user, detail=by)
-        self.message_user(request, f"Ended every login of {len(queryset)} users.")
+            with suppress(CredentialRevoked):  # deleted meanwhile: nothing is left to end
+                lifecycle.end_logins(request, user, detail=by)
+                ended += 1
+        self.message_user(request, f"Ended every login of {ended} user{'s' * (ended != 1)}.")
 
     def save_model(
         self, request: HttpRequest, obj: User, form: forms.ModelForm[User], change: bool

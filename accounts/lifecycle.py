@@ -33,11 +33,12 @@ def revoked_if_deleted(user_id: int) -> Iterator[None]:
     """Raise `CredentialRevoked` for what cannot be written because the user has just been deleted.
 
     A row that names a user who is gone is refused by the database, each kind of row with an
-    error of its own. That the user is gone is what they have in common.
+    error of its own, and the user's own row is not found. That the user is gone is what they have
+    in common.
     """
     try:
         yield
-    except DatabaseError as error:
+    except (DatabaseError, User.DoesNotExist) as error:
         away = isinstance(error, OperationalError)
         if away or User.objects.filter(pk=user_id).exists():
             raise
@@ -115,7 +116,10 @@ def log_out_everywhere(request: HttpRequest, flow: Flow, user: User) -> None:
 def end_logins(
     request: HttpRequest | None, user: User, *, flow: str = "", detail: str = ""
 ) -> None:
-    """End every device of the user in both flows, whoever asked; the event goes with it."""
+    """End every device of the user in both flows, whoever asked; the event goes with it.
+
+    Raises `CredentialRevoked` for a user who has just been deleted.
+    """
     with revoked_if_deleted(user.pk), transaction.atomic():
         user.raise_epoch()
         record(Kind.LOGOUT_ALL, request, flow=flow, user_id=user.pk, detail=detail)

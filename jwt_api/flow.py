@@ -58,14 +58,17 @@ class Flow(contract.Flow):
         """Whether a revocation has to be on the denylist to have happened."""
         return self.revocation != "expiry"
 
+    @store.again_on_conflict
     def issue(self, request: HttpRequest, user: User) -> Credential:
-        # Threat: the cookie of the login so far is about to be overwritten, and a stolen copy of it
-        # would outlive the login that was meant to end it.
-        self.revoke(request)
-        family, token = store.start_family(
-            user, ip=client_ip(request), user_agent=user_agent(request)
-        )
-        update_last_login(User, user)
+        with transaction.atomic():
+            family, token = store.start_family(
+                user, ip=client_ip(request), user_agent=user_agent(request)
+            )
+            update_last_login(User, user)
+            # Threat: the cookie of the login so far is about to be overwritten, and a stolen copy
+            # of it would outlive the login that was meant to end it. Last, as whoever ends all
+            # logins has the user's row first, too: neither waits for the other.
+            self.revoke(request)
         return self._credential(family, token, user)
 
     def renew(self, request: HttpRequest) -> Credential:

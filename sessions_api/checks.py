@@ -17,8 +17,9 @@ E002 = Error(
     id="sessions_api.E002",
 )
 E003 = Error(
-    "insecure configuration: the session alias is shared with the general cache.",
-    hint="Give sessions an alias of their own: cache.clear() would log everybody out.",
+    "insecure configuration: the session alias, or its database, is shared with another cache.",
+    hint="Give sessions an alias and a Redis database of their own: cache.clear() empties all of "
+    "it, and would log everybody out.",
     id="sessions_api.E003",
 )
 E004 = Error(
@@ -58,7 +59,7 @@ def check_session_alias(**kwargs: Any) -> list[CheckMessage]:
         found.append(E001)
     if options.get("IGNORE_EXCEPTIONS") or getattr(settings, "DJANGO_REDIS_IGNORE_EXCEPTIONS", 0):
         found.append(E002)
-    if settings.SESSION_CACHE_ALIAS == "default":
+    if is_shared(alias):
         found.append(E003)
     waits = (options.get("SOCKET_TIMEOUT"), options.get("SOCKET_CONNECT_TIMEOUT"))
     if not all(wait and wait <= LONGEST_TIMEOUT for wait in waits):
@@ -68,6 +69,12 @@ def check_session_alias(**kwargs: Any) -> list[CheckMessage]:
     if settings.SESSION_SAVE_EVERY_REQUEST:
         found.append(E006)
     return found
+
+
+def is_shared(alias: dict[str, Any]) -> bool:
+    """Whether `clear()` of a cache would empty it too: it is FLUSHDB, whatever the prefix."""
+    locations = [each.get("LOCATION") for each in settings.CACHES.values()]
+    return settings.SESSION_CACHE_ALIAS == "default" or locations.count(alias.get("LOCATION")) > 1
 
 
 def may_read_from_a_replica(alias: dict[str, Any]) -> bool:

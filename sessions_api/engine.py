@@ -25,7 +25,6 @@ from accounts.contract.errors import (
     CredentialInvalid,
     CredentialRevoked,
 )
-from accounts.contract.flow import new_device_id
 from accounts.snapshots import Snapshot
 from accounts.suspicion.consequences import carry_out
 from accounts.suspicion.history import sighting_of
@@ -37,6 +36,7 @@ from sessions_api.records import (
     SESSION_ID,
     Record,
     decode,
+    device_of,
     new_session_id,
     user_of,
 )
@@ -59,6 +59,8 @@ class SessionStore(SessionBase):
         self.record: Record | None = None
         self.snapshot: Snapshot | None = None
         self.refusal: ContractError | None = None
+        self.refused: str | None = None
+        """The id that came along, where it is not accepted: it may have been refreshed away."""
         self.client = ("", "")
         """Address and browser of the client, for the device list; the middleware sets it."""
         self.check: str | None = None
@@ -89,6 +91,8 @@ class SessionStore(SessionBase):
             # Threat: Django keeps the id when the same user logs in again, so a stolen one would
             # outlive the login that was meant to end it. Setting the user always starts a device.
             self._start(new_device=True)
+            # So would whoever was faster to refresh a copy of it: the victim's is refused since.
+            self._retired = self._retired or self.refused
 
     def load(self) -> dict[str, Any]:
         session_id = self.session_key
@@ -102,7 +106,7 @@ class SessionStore(SessionBase):
             self.refusal = self._note_use(session_id, raw, record)
         if self.refusal is not None:
             # Never adopt an id that the client chose: it would be the attacker's who planted it.
-            self._session_key = None
+            self._session_key, self.refused = None, session_id
             return {}
         assert record is not None
         self.record, self.snapshot = record, snapshot
@@ -140,9 +144,9 @@ class SessionStore(SessionBase):
 
     def _end_suspected(self, session_id: str, record: Record, verdict: Verdict) -> ContractError:
         """End the device, and tell of it if no other request was first."""
-        lineage = store.lineage_of(session_id)
+        also = store.digests_from(session_id)
         ends_all = verdict.action is Action.END_ALL
-        if ends_all or store.end_sessions(user_of(session_id), record.device, also=lineage):
+        if ends_all or store.end_sessions(user_of(session_id), record.device, also=also):
             self._carry_out(session_id, record, verdict)
         return CredentialRevoked(f"suspicion: {verdict.sentence}")
 
@@ -277,11 +281,12 @@ class SessionStore(SessionBase):
             self._continued = None
             now = int(time.time())
             ip, agent = self.client
-            self.record = Record(new_device_id(), now, now, ip, agent, data)
+            self.record = Record(device_of(self._session_key), now, now, ip, agent, data)
         else:
             # A device of its own: the one that the old id belongs to is ended with it. `created`
             # stays, and with it the absolute end.
-            self.record = replace(self.record, device=new_device_id(), rotated=False)
+            device = device_of(self._session_key)
+            self.record = replace(self.record, device=device, rotated=False)
 
     def adopt(self, session_id: str, record: Record) -> None:
         """Continue as the successor that `rotate` made; the middleware sends its cookie."""

@@ -57,14 +57,13 @@ class Flow(contract.Flow):
 
     def revoke(self, request: HttpRequest) -> EndedDevice | None:
         session = session_of(request)
-        presented = session.session_key
         ended = None
         if session.why_refused() is None and SESSION_KEY in session:
             assert session.record is not None
             ended = EndedDevice(user_id=int(session[SESSION_KEY]), device=session.record.device)
-        elif presented is not None:
-            # The id may have been refreshed away a moment ago, in another tab: what it led to ends.
-            store.end_session(presented)
+        elif session.refused is not None:
+            # It may have been refreshed away a moment ago, in another tab: what it led to ends.
+            store.end_session(session.refused)
         session.flush()
         return ended
 

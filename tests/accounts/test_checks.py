@@ -99,6 +99,12 @@ def shared_alias(settings: Settings) -> None:
     settings.SESSION_CACHE_ALIAS = "default"
 
 
+def shared_database(settings: Settings) -> None:
+    """Under another prefix, which `clear()` does not look at."""
+    auth = site_settings.CACHES["auth"]
+    settings.CACHES = {"default": {**auth, "KEY_PREFIX": "cache"}, "auth": auth}
+
+
 def without_blacklist(settings: Settings) -> None:
     settings.INSTALLED_APPS = [
         app for app in site_settings.INSTALLED_APPS if not app.endswith("token_blacklist")
@@ -141,6 +147,7 @@ MISTAKES: dict[str, tuple[str, Mistake]] = {
         setting("DJANGO_REDIS_IGNORE_EXCEPTIONS", True),
     ),
     "shared alias": ("sessions_api.E003", shared_alias),
+    "shared database": ("sessions_api.E003", shared_database),
     "no timeout": ("sessions_api.E004", alias(SOCKET_TIMEOUT=None)),
     "no connect timeout": ("sessions_api.E004", alias(SOCKET_CONNECT_TIMEOUT=None)),
     "long timeout": ("sessions_api.E004", alias(SOCKET_TIMEOUT=3.1)),

@@ -1,5 +1,6 @@
 """Can an operator end logins from outside, above all after a backup was restored? (R44, R65)"""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
+from accounts import lifecycle
 from accounts.contract.registry import flows
 from accounts.models import AuthEvent, User
 from jwt_api.models import TokenFamily
@@ -95,6 +97,65 @@ def test_a_store_that_is_away_is_one_sentence(ada: User, settings: Any) -> None:
         call_command("end_logins", "ada")
     settings.CACHES = caches
     assert refresh(client, "sessions").status_code == 200
+
+
+@pytest.fixture
+def grace_is_deleted_meanwhile(
+    ada: User, grace: User, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Once the logins of the first user have been ended; the list of users was read before."""
+    end_logins = lifecycle.end_logins
+
+    def and_delete_grace(request: Any, user: User, **options: Any) -> None:
+        end_logins(request, user, **options)
+        User.objects.filter(username="grace").delete()
+
+    monkeypatch.setattr(lifecycle, "end_logins", and_delete_grace)
+    yield
+    assert not User.objects.filter(username="grace").exists()
+
+
+@pytest.mark.usefixtures("grace_is_deleted_meanwhile")
+def test_who_is_deleted_meanwhile_does_not_save_the_others(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Threat: after a restore, everybody behind a deleted user would be logged in again."""
+    last = make("mary")
+    client = logged_in("jwt", last.username)
+    call_command("end_logins", "--all")
+    assert "2 users" in capsys.readouterr().out
+    assert refresh(client, "jwt").status_code == 401
+
+
+@pytest.mark.usefixtures("grace_is_deleted_meanwhile")
+def test_an_admin_who_ends_the_logins_of_a_deleted_user_is_told_how_many_there_were() -> None:
+    make("admin", is_staff=True, is_superuser=True)
+    last = make("mary")
+    client, admin = logged_in("jwt", last.username), logged_in("sessions", "admin")
+    users = User.objects.exclude(username="admin").values_list("pk", flat=True)
+    form = {"action": "end_logins", "_selected_action": list(users)}
+    answer = admin.post("/admin/accounts/user/", form, follow=True)
+    assert "Ended every login of 2 users." in answer.content.decode()
+    assert refresh(client, "jwt").status_code == 401
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_who_is_deleted_during_a_logout_everywhere_is_out(
+    ada: User, flow: str, monkeypatch: pytest.MonkeyPatch
+) -> None:  # R71
+    """The row was there when the call looked, and is not when it would write."""
+    client = browser()
+    token = log_in(client, flow)["credential"]["token"]
+    end_logins = lifecycle.end_logins
+
+    def too_late(request: Any, user: User, **options: Any) -> None:
+        User.objects.filter(pk=user.pk).delete()
+        end_logins(request, user, **options)
+
+    monkeypatch.setattr(lifecycle, "end_logins", too_late)
+    headers = {"authorization": f"Bearer {token}"} if token else {}
+    answer = post(client, f"/api/{flow}/logout-all/", **headers)
+    assert (answer.status_code, answer.json()["code"]) == (401, "credential_revoked")
 
 
 def test_an_admin_ends_every_login_of_a_user(ada: User) -> None:  # R65

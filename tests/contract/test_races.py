@@ -374,6 +374,24 @@ def test_a_secret_used_twice(
     assert elsewhere(reuses) == (0 if lives_on else 1), "one event, however often it is tried"
 
 
+@pushed
+def test_a_login_ends_what_a_copy_of_its_old_secret_was_refreshed_to(
+    enter: Enter, visit: Visit, flow: str, ada: Person, atomic_requests: bool
+) -> None:
+    """Threat: whoever copied it and was first is in. The victim is out, and logs in again: the
+    browser still has the secret that the thief's was made from.
+    """
+    victim = enter(ada)
+    (thief,) = tabs(victim, visit, 1)
+    for _ in range(20):
+        assert refresh(thief).status_code == 200
+    end_grace()
+    victim.login(ada.username, ada.password)
+    assert_no_new_credential(refresh(thief), flow)
+    assert_alive(victim)
+    assert len(devices(flow)) == 1
+
+
 # --- what was ended stays ended, also inside the grace ----------------------------------------
 
 Act: TypeAlias = Callable[["Stage"], object]
@@ -640,19 +658,26 @@ def test_a_deletion_racing_everything(
         refreshing = tabs(enter(ada), visit, 4)
         writing = tabs(enter(ada), visit, 4)
         leaving = tabs(enter(ada), visit, 2)
+        ending = tabs(enter(ada), visit, 4)
         arriving = [visit(flow) for _ in range(4)]
         for client in arriving:
             client.fetch_csrf_token()
         credentials = {"username": ada.username, "password": ada.password}
         name = {"display_name": "late"}
+        new = {"current_password": ada.password, "new_password": NEW_PASSWORD}
+        a_device = f"devices/{ending[0].devices()[0]['id']}/"
         calls: list[Callable[[], Any]] = [
             deletion,
+            partial(ending[0].send, "DELETE", a_device),
+            partial(ending[1].send, "POST", "password/", new),
+            *[partial(client.send, "POST", "logout-all/") for client in ending[2:]],
             *[partial(refresh, client) for client in refreshing],
             *[partial(client.send, "PATCH", "me/", name) for client in writing],
             *[partial(client.send, "POST", "logout/") for client in leaving],
             *[partial(client.send, "POST", "login/", credentials) for client in arriving],
         ]
-        _, *answers = at_once(calls)
+        _, of_device, *answers = at_once(calls)
+        assert of_device.status_code in (204, 401, 404), "404 once a logout-all has ended it"
         statuses = [answer.status_code for answer in answers]
         assert set(statuses) <= {200, 204, 401}, statuses
         assert not User.objects.filter(username="ada").exists()

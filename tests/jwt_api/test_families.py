@@ -16,7 +16,7 @@ import pytest
 import time_machine
 from django.conf import settings as site_settings
 from django.core.management import call_command
-from django.db import connection, connections
+from django.db import OperationalError, connection, connections
 from django.db.models import QuerySet
 from django.test import Client
 from django.urls import URLPattern, get_resolver
@@ -76,6 +76,23 @@ def assert_refused(answer: Any, *codes: str) -> None:
 
 def reuses() -> int:
     return AuthEvent.objects.filter(kind=AuthEvent.Kind.REUSE).count()
+
+
+@pytest.mark.parametrize("at", ["update_last_login", "store.end_family"])
+def test_a_login_that_the_database_does_not_take_leaves_the_one_before(ada: User, at: str) -> None:
+    """All of it or nothing: a 503 keeps the cookie, and what it holds has to go on."""
+    login = Login()
+
+    def locked(*args: Any, **kwargs: Any) -> None:
+        raise OperationalError("database is locked")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(f"jwt_api.flow.{at}", locked)
+        credentials = {"username": "ada", "password": "ada-demo-password"}
+        answer = post(login.client, "/api/jwt/login/", credentials)
+    assert answer.status_code == 503
+    assert [family.pk for family in TokenFamily.objects.filter(ended=None)] == [login.device]
+    assert login.is_live()
 
 
 @pytest.fixture

@@ -1,13 +1,14 @@
 """How does an operator end logins from outside: after a backup was restored, or after a theft?"""
 
 from argparse import ArgumentParser
+from contextlib import suppress
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import QuerySet
 
 from accounts import lifecycle
-from accounts.contract.errors import STORE_ERRORS, StoreUnavailable
+from accounts.contract.errors import STORE_ERRORS, CredentialRevoked, StoreUnavailable
 from accounts.models import User
 
 
@@ -27,8 +28,9 @@ class Command(BaseCommand):
         ended = 0
         try:
             for user in users.iterator():
-                lifecycle.end_logins(None, user, detail="by an operator")
-                ended += 1
+                with suppress(CredentialRevoked):  # deleted meanwhile: nothing is left to end
+                    lifecycle.end_logins(None, user, detail="by an operator")
+                    ended += 1
         except (*STORE_ERRORS, StoreUnavailable) as error:
             raise CommandError(
                 f"A store could not be reached; the logins of {ended} users were ended. "
