@@ -16,8 +16,13 @@ import pytest
 from accounts.client import authorities
 
 ROOT = Path(__file__).resolve().parent.parent
+# gunicorn hangs up after two idle seconds, and a client's next call may run into that.
+KEEP_ALIVE = "--keep-alive=75"
 SERVERS = {
-    "gunicorn": ["gunicorn", "authdemo.wsgi", "--workers=2", "--threads=4", "--log-level=warning"],
+    "gunicorn": [
+        *("gunicorn", "authdemo.wsgi", "--workers=2", "--threads=4", "--log-level=warning"),
+        KEEP_ALIVE,
+    ],
     "waitress": ["tests.waitress_server"],
 }
 

@@ -137,7 +137,7 @@ def test_it_says_what_it_started_and_ctrl_c_ends_all_of_it(start_demo, var_dir: 
         time.sleep(0.01)
     demo.press_ctrl_c()
     assert demo.wait() == 0
-    assert processes_of(var_dir) == set()
+    wait_until_gone(var_dir)
     said = demo.said()
     assert "Traceback" not in said
     assert said.splitlines()[-1] == f"Stopped. Your data are kept in {var_dir}/."
@@ -189,7 +189,7 @@ def test_closing_the_terminal_ends_it(start_demo, var_dir: Path) -> None:
     httpx.get(f"{demo.url()}/healthz")
     demo.process.send_signal(signal.SIGHUP)
     assert demo.wait() == 0
-    assert processes_of(var_dir) == set()
+    wait_until_gone(var_dir)
 
 
 def test_ctrl_c_while_setting_up_ends_calmly(start_demo, var_dir: Path) -> None:

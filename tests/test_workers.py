@@ -48,7 +48,8 @@ def test_own():
 """
 ALONE = """
 def test_before():
-    wait_for("busy 1")
+    note("before")
+    wait_for("busy 3")
 
 @pytest.mark.alone
 def test_alone():
@@ -59,6 +60,8 @@ def test_alone():
 BUSY = """
 @pytest.mark.parametrize("number", range(20))
 def test_busy(number):
+    if number == 2:
+        wait_for("before")  # the other worker may be slow to begin
     note("busy", number)
     time.sleep(0.05)
 """

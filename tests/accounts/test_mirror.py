@@ -101,7 +101,7 @@ def test_what_has_expired_is_gone_before_redis_notices(
 ) -> None:
     mirror = kind(redis, PREFIXES, 100)
     with listening(mirror):
-        redis.set(NAME, "old", px=400)
+        redis.set(NAME, "old", px=3_000)
         keep(mirror, NAME)
         # While writes are paused, Redis lets nothing expire, and announces nothing.
         server.tell("CLIENT", "PAUSE", 600_000, "WRITE")

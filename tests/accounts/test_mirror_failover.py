@@ -4,7 +4,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +30,13 @@ sentinel failover-timeout mymaster 3000
 """
 
 
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
+def free_ports(count: int) -> list[int]:
+    """All of them held until the last is found: none twice."""
+    with ExitStack() as stack:
+        taken = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in taken:
+            each.bind(("127.0.0.1", 0))
+        return [int(each.getsockname()[1]) for each in taken]
 
 
 class Trio:
@@ -44,7 +47,7 @@ class Trio:
         assert binary is not None
         self.binary, self.folder = str(binary.path), folder
         self.processes: dict[int, subprocess.Popen[bytes]] = {}
-        self.master, self.replica, self.sentinel = free_port(), free_port(), free_port()
+        self.master, self.replica, self.sentinel = free_ports(3)
 
     def start(self) -> None:
         self.run(self.master, "--port", str(self.master), "--save", "")

@@ -110,8 +110,8 @@ def test_what_is_not_heard_is_not_believed(
     redis.set(NAME, "old")
     with listening(mirror):
         keep(mirror, NAME)
-        cut_at = now()
         mend = cut(server, wire)
+        cut_at = now()  # what is heard until the cut is done is true
         assert last_belief(mirror, NAME) < cut_at + TRUST_SECONDS
         mend()
         eventually(lambda: mirror.is_current)

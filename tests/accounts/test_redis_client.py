@@ -103,7 +103,7 @@ def test_an_answer_that_came_too_late_is_nobodys(
 ) -> None:
     client.mget(["one"])
     client._idle[0]._sock.settimeout(0.05)
-    server.tell("CLIENT", "PAUSE", "300")
+    server.tell("CLIENT", "PAUSE", "2000")
     with pytest.raises(Late):
         client.mget(["one"])
     assert client.mget(["two"]) == [b"2"]

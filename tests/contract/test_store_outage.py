@@ -404,6 +404,7 @@ if connection.vendor == "postgresql":
         for when in WHEN
     ]
 
+    @pytest.mark.alone
     @pytest.mark.parametrize(("call", "when"), STANDS_STILL)
     def test_a_server_that_stands_still_is_waited_for_no_longer_than_promised(
         visit: Visit, flow: str, postgres: PrivatePostgres, call: Call, when: str

@@ -449,7 +449,7 @@ def test_a_purge_that_is_killed_leaves_whole_batches_and_can_run_again(
     """A real process, ended somewhere in its work, which is nearly always inside of a batch."""
     fill(12_000, ada, ended_before=some_time_ago(days=91), over=timedelta(days=1))
     for _ in range(trials(1, full=10)):
-        with start_purge("--batch=500") as process:
+        with start_purge("--batch=50") as process:
             assert process.stdout is not None
             process.stdout.readline()
             time.sleep(random.uniform(0, 0.03))

@@ -209,7 +209,7 @@ Conflict = Callable[[TokenFamily, Callable[[], "Future[Any]"]], "Future[Any]"]
 # What two transactions do, the options of the one that refreshes, and how that is answered.
 CONFLICTS: dict[str, dict[str, tuple[Conflict, dict[str, Any], bool, int]]] = {
     "postgresql": {
-        "deadlock": (deadlock, {"options": "-c deadlock_timeout=50ms"}, False, 200),
+        "deadlock": (deadlock, {"options": "-c deadlock_timeout=1s"}, False, 200),
         "serialization failure": (
             serialization_failure,
             {"isolation_level": IsolationLevel.REPEATABLE_READ},

@@ -25,6 +25,7 @@ from django.conf import settings as site_settings
 
 from accounts.client import FlowClient, authorities
 from tests.accounts.mirroring import eventually
+from tests.deployment import KEEP_ALIVE
 from tests.jwt_api.forging import Forge
 from tests.jwt_api.issuer import jwk_of
 from tests.outages import PrivateRedis, needs_redis_server
@@ -108,7 +109,7 @@ class House:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             address = f"127.0.0.1:{probe.getsockname()[1]}"
-        command = ["-m", "gunicorn", "authdemo.wsgi", "--bind", address, "--threads=4"]
+        command = ["-m", "gunicorn", "authdemo.wsgi", "--bind", address, "--threads=4", KEEP_ALIVE]
         log = self.stack.enter_context((self.var_dir / "server.log").open("ab"))
         process = self.stack.enter_context(
             running(command, env=environment(self.var_dir, redis_url), stdout=log, stderr=log)

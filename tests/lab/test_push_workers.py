@@ -46,7 +46,7 @@ WORKER = "/lab/side/worker/"
 ELSEWHERE = {"X-Forwarded-For": "203.0.113.9", "User-Agent": "Chrome/141.0.0.0 Safari/537.36"}
 BOOTS = 120.0
 """Seconds that a few workers need to start, at most, on a machine that does much else."""
-EXPIRES_MILLISECONDS = 4000
+EXPIRES_MILLISECONDS = 10_000
 """Long enough for every worker to copy a session before it expires."""
 
 
@@ -277,7 +277,7 @@ def test_workers_in_the_place_of_recycled_ones_refuse_what_was_ended(
 
     One at a time: to find several takes so many requests that they would not last until asked.
     """
-    folder, most = tmp_path_factory.mktemp("recycled"), "--max-requests=150"
+    folder, most = tmp_path_factory.mktemp("recycled"), "--max-requests=500"
 
     with serving(folder, most, workers=1) as site:
 

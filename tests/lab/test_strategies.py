@@ -22,6 +22,7 @@ from jwt_api.tokens import AccessToken
 from lab.differences import difference
 from lab.strategies import STRATEGIES, Strategy, strategy
 from tests.contract.tampering import CHANGES
+from tests.jwt_api.forging import Forge
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
@@ -171,9 +172,10 @@ def test_no_device_list_shows_a_naive_token(client: Client, token: str) -> None:
 
 
 def test_a_naive_token_ends_after_its_day(client: Client, token: str) -> None:
-    with time_machine.travel(datetime.now(UTC) + timedelta(days=1, seconds=29)):
+    ends = datetime.fromtimestamp(Forge(token).claims["exp"], UTC)
+    with time_machine.travel(ends + timedelta(seconds=29), tick=False):
         assert client.get(f"{NAIVE}/whoami/", headers=bearer(token)).status_code == 200
-    with time_machine.travel(datetime.now(UTC) + timedelta(days=1, seconds=31)):
+    with time_machine.travel(ends + timedelta(seconds=31), tick=False):
         answer = client.get(f"{NAIVE}/whoami/", headers=bearer(token))
     assert (answer.status_code, answer.json()["code"]) == (401, "credential_expired")
 
