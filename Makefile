@@ -13,8 +13,9 @@ RACES = ${shell grep -rl --include='test_*.py' 'trials(' tests}
 # Ten thousand tests with servers, browsers and clocks in them meet an accident of the machine now and
 # then, which is no reason to refuse a change: CI runs up to three that failed once more, and shows
 # what they failed with. A race that was lost is lost, however seldom.
+LOST_IS_LOST = ${shell grep -rlE --include='test_*.py' 'trials\(|at_once\(|mirror_model' tests}
 SECOND_CHANCE = --reruns 1 --max-suite-reruns 3 --rerun-show-tracebacks \
-	$(patsubst %,--rerun-exclude-path %,$(RACES) tests/accounts/test_mirror_model.py)
+	$(LOST_IS_LOST:%=--rerun-exclude-path %)
 # Kept when compiled, whatever this machine does otherwise: a run starts hundreds of processes.
 unexport PYTHONDONTWRITEBYTECODE
 IN_ENVIRONMENT := $(PYTHON) -m authdemo.bootstrap tests/requirements.txt

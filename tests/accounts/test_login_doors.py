@@ -359,7 +359,6 @@ JSON_ONLY: dict[str, Any] = {
 }
 
 
-@pytest.mark.once
 @pytest.mark.parametrize("field", ["username", "password"])
 @AT_EVERY_DOOR_OF_OURS
 def test_what_cannot_be_right_is_refused_before_it_is_hashed(

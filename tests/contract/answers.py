@@ -10,6 +10,7 @@ from accounts.client import FlowClient
 from accounts.contract.registry import flows
 from lab.differences import difference
 from lab.strategies import STRATEGIES
+from tests.contract.addresses import INTROSPECTION
 
 PROFILE = {"id", "username", "display_name", "email", "roles", "date_joined", "last_login"}
 CREDENTIAL = {"scheme", "token", "expires_in"}
@@ -153,3 +154,31 @@ def set_cookies(response: httpx.Response) -> dict[str, Morsel[str]]:
     for header in response.headers.get_list("set-cookie"):
         found.update(SimpleCookie(header))
     return found
+
+
+CALM_SECONDS = 1
+
+
+def assert_calm(response: httpx.Response) -> None:
+    """Never a 5xx; a refusal of the API in its form; no cookie lost, no other site let in; soon."""
+    path = response.request.url.path
+    said = f"{response.request.method} {path}: {response.status_code} {response.text[:200]}"
+    assert response.status_code < 500, said
+    if response.status_code >= 400 and path.startswith("/api/"):
+        assert response.headers["content-type"] == "application/json", said
+        found, forms = response.json().keys(), [{"detail", "code"}, {"detail", "code", "errors"}]
+        assert found in forms or (path == INTROSPECTION and found == {"error"}), said
+        assert "no-store" in response.headers["cache-control"], said
+    assert not [name for name in response.headers if name.startswith("access-control-")], said
+    assert "Traceback" not in response.text, said
+    for cookie in response.headers.get_list("set-cookie"):
+        assert "Max-Age=0" not in cookie or cookie.strip().startswith("messages="), said
+    # The bound is what is promised. A deployment's processor is not seen from here.
+    assert response.extensions.get("processor_seconds", 0) < CALM_SECONDS, said
+
+
+def latin1(headers: dict[str, str]) -> httpx.Headers:
+    """Headers as bytes: what httpx would refuse to send, others send."""
+    return httpx.Headers(
+        [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+    )

@@ -10,8 +10,6 @@ from accounts.client import FlowClient
 from tests.contract.answers import assert_logged_in, assert_refused
 from tests.contract.people import Enter, Person
 
-pytestmark = pytest.mark.once
-
 MISSING = object()
 VALUES: dict[str, Any] = {
     "missing": MISSING,
@@ -108,6 +106,7 @@ def test_a_username_may_have_150_characters_and_no_more(guest: FlowClient, site:
         assert_refused(guest.send("POST", "login/", body), status, code, fields=fields)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("path", ["login/", "password/"])
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
 def test_a_body_of_another_shape_is_refused(
@@ -129,6 +128,7 @@ def test_a_profile_of_another_shape_is_refused(enter: Enter, ada: Person, body: 
     assert client.me() == before
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("size", [70_000, 1_000_000])
 @pytest.mark.parametrize(
     ("method", "path"), [("POST", "login/"), ("POST", "password/"), ("PATCH", "me/")]
@@ -144,6 +144,7 @@ def test_a_body_beyond_all_need_is_refused(
     assert_logged_in(client)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("charset", CHARSETS)
 @pytest.mark.parametrize("body", [b'{"username": 1}', b"\xff\xfe\x00", b"61", zlib.compress(b"{}")])
 def test_a_charset_of_the_senders_choice_breaks_nothing(
@@ -157,6 +158,7 @@ def test_a_charset_of_the_senders_choice_breaks_nothing(
     assert_refused(response, status, "invalid", fields=set(response.json().get("errors", {})))
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("encoding", ["gzip", "br", "x-unknown"])
 def test_a_compressed_body_is_not_unpacked(guest: FlowClient, site: str, encoding: str) -> None:
     headers = {**JSON, "Content-Encoding": encoding}
@@ -164,6 +166,7 @@ def test_a_compressed_body_is_not_unpacked(guest: FlowClient, site: str, encodin
     assert_refused(response, 400, "invalid")
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("query", ["format=xml", "format=", "_method=DELETE", "x[]=1&x[]=2"])
 def test_a_query_string_changes_nothing(enter: Enter, ada: Person, query: str) -> None:
     client = enter(ada)

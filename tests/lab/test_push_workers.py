@@ -224,11 +224,10 @@ def test_every_worker_refuses_what_was_ended(site: Site, key: str, how: str) -> 
         with each_worker(site.address, WORKER) as workers:
             assert len(workers) == WORKERS
             remember(workers, scene)
-            before = pids(workers)
-        end()
-        assert statuses(site, scene) == [401] * WORKERS
-        with each_worker(site.address, WORKER) as workers:
-            assert pids(workers) == before, "one was made anew, and had no copy to forget"
+            end()
+            assert [whoami(worker, scene).status for worker in workers] == [401] * WORKERS
+            still = [worker.get(WORKER, {})[1]["pid"] for worker in workers]
+            assert still == [worker.pid for worker in workers], "one anew had no copy to forget"
 
 
 @pytest.mark.parametrize("key", PUSHED)

@@ -36,7 +36,8 @@ def digest() -> str:
 
 
 def make(folder: Path, python: Path) -> None:
-    options = ("--quiet", "--no-input", "--disable-pip-version-check")
+    # Most of what would be compiled is never imported.
+    options = ("--quiet", "--no-input", "--disable-pip-version-check", "--no-compile")
     try:
         finish({}, sys.executable, "-m", "venv", "--clear", folder)
         finish({}, python, "-m", "pip", "install", *options, "-r", REQUIREMENTS)
