@@ -251,7 +251,7 @@ class PasswordView(ContractView):
             request._request, username=user.username, password=current, flow=self.flow.key
         )
         if proven is None:
-            self.current_user()  # of a user who has gone meanwhile no password is right
+            self.current_user()  # no password of a user who has gone is right
             raise ValidationError({"current_password": ["This is not your current password."]})
         try:
             validate_password(new, user)

@@ -158,6 +158,26 @@ def test_who_is_deleted_during_a_logout_everywhere_is_out(
     assert (answer.status_code, answer.json()["code"]) == (401, "credential_revoked")
 
 
+@pytest.mark.parametrize("flow", FLOWS)
+def test_who_is_deleted_while_the_old_password_is_checked_is_out(
+    ada: User, flow: str, monkeypatch: pytest.MonkeyPatch
+) -> None:  # R71
+    """No password is right any more, and to say that it was wrong would have them try again."""
+    client = browser()
+    token = log_in(client, flow)["credential"]["token"]
+    prove_password = lifecycle.prove_password
+
+    def too_late(*args: Any, **options: Any) -> User | None:
+        User.objects.filter(pk=ada.pk).delete()
+        return prove_password(*args, **options)
+
+    monkeypatch.setattr(lifecycle, "prove_password", too_late)
+    headers = {"authorization": f"Bearer {token}"} if token else {}
+    body = {"current_password": "ada-demo-password", "new_password": "seven-swallows"}
+    answer = post(client, f"/api/{flow}/password/", body, **headers)
+    assert (answer.status_code, answer.json()["code"]) == (401, "credential_revoked")
+
+
 def test_an_admin_ends_every_login_of_a_user(ada: User) -> None:  # R65
     make("admin", is_staff=True, is_superuser=True)
     clients = [(logged_in(flow), flow) for flow in FLOWS]

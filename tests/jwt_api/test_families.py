@@ -78,6 +78,15 @@ def reuses() -> int:
     return AuthEvent.objects.filter(kind=AuthEvent.Kind.REUSE).count()
 
 
+def test_a_user_who_was_deactivated_behind_our_back_is_out(ada: User) -> None:
+    """By plain SQL, which raises no epoch: a refresh reads the row all the same."""
+    login = Login()
+    QuerySet(User).filter(pk=ada.pk).update(is_active=False)
+    assert_refused(present(login.refresh[0]), "credential_revoked")
+    QuerySet(User).filter(pk=ada.pk).update(is_active=True)
+    assert login.is_live()
+
+
 @pytest.mark.parametrize("at", ["update_last_login", "store.end_family"])
 def test_a_login_that_the_database_does_not_take_leaves_the_one_before(ada: User, at: str) -> None:
     """All of it or nothing: a 503 keeps the cookie, and what it holds has to go on."""
