@@ -708,7 +708,7 @@ DEFENCES = (
         "accounts/contract/views.py",
         "            self.current_user()  # no password of a user who has gone is right\n",
         "",
-        "tests/accounts/test_end_logins.py -k old_password",
+        "tests/accounts/test_end_logins.py -k during_a_call",
     ),
     Defence(
         "who is deleted during a call is out, and no failure",

@@ -139,42 +139,28 @@ def test_an_admin_who_ends_the_logins_of_a_deleted_user_is_told_how_many_there_w
     assert refresh(client, "jwt").status_code == 401
 
 
-@pytest.mark.parametrize("flow", FLOWS)
-def test_who_is_deleted_during_a_logout_everywhere_is_out(
-    ada: User, flow: str, monkeypatch: pytest.MonkeyPatch
-) -> None:  # R71
-    """The row was there when the call looked, and is not when it would write."""
-    client = browser()
-    token = log_in(client, flow)["credential"]["token"]
-    end_logins = lifecycle.end_logins
-
-    def too_late(request: Any, user: User, **options: Any) -> None:
-        User.objects.filter(pk=user.pk).delete()
-        end_logins(request, user, **options)
-
-    monkeypatch.setattr(lifecycle, "end_logins", too_late)
-    headers = {"authorization": f"Bearer {token}"} if token else {}
-    answer = post(client, f"/api/{flow}/logout-all/", **headers)
-    assert (answer.status_code, answer.json()["code"]) == (401, "credential_revoked")
+PASSWORDS = {"current_password": "ada-demo-password", "new_password": "seven-swallows"}
+LATE = {"logout-all/": ("end_logins", {}), "password/": ("prove_password", PASSWORDS)}
 
 
 @pytest.mark.parametrize("flow", FLOWS)
-def test_who_is_deleted_while_the_old_password_is_checked_is_out(
-    ada: User, flow: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("path", LATE)
+def test_who_is_deleted_during_a_call_is_out(
+    ada: User, flow: str, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # R71
-    """No password is right any more, and to say that it was wrong would have them try again."""
+    """The row was there when the call looked, and is not when it writes, or checks a password."""
     client = browser()
     token = log_in(client, flow)["credential"]["token"]
-    prove_password = lifecycle.prove_password
+    step, body = LATE[path]
+    go_on = getattr(lifecycle, step)
 
-    def too_late(*args: Any, **options: Any) -> User | None:
+    def too_late(*args: Any, **options: Any) -> Any:
         User.objects.filter(pk=ada.pk).delete()
-        return prove_password(*args, **options)
+        return go_on(*args, **options)
 
-    monkeypatch.setattr(lifecycle, "prove_password", too_late)
+    monkeypatch.setattr(lifecycle, step, too_late)
     headers = {"authorization": f"Bearer {token}"} if token else {}
-    body = {"current_password": "ada-demo-password", "new_password": "seven-swallows"}
-    answer = post(client, f"/api/{flow}/password/", body, **headers)
+    answer = post(client, f"/api/{flow}/{path}", body, **headers)
     assert (answer.status_code, answer.json()["code"]) == (401, "credential_revoked")
 
 
