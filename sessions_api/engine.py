@@ -25,6 +25,7 @@ from accounts.contract.errors import (
     CredentialInvalid,
     CredentialRevoked,
 )
+from accounts.contract.flow import new_device_id
 from accounts.snapshots import Snapshot
 from accounts.suspicion.consequences import carry_out
 from accounts.suspicion.history import sighting_of
@@ -36,7 +37,6 @@ from sessions_api.records import (
     SESSION_ID,
     Record,
     decode,
-    device_of,
     new_session_id,
     user_of,
 )
@@ -144,9 +144,9 @@ class SessionStore(SessionBase):
 
     def _end_suspected(self, session_id: str, record: Record, verdict: Verdict) -> ContractError:
         """End the device, and tell of it if no other request was first."""
-        also = store.digests_from(session_id)
+        lineage = store.lineage_of(session_id)
         ends_all = verdict.action is Action.END_ALL
-        if ends_all or store.end_sessions(user_of(session_id), record.device, also=also):
+        if ends_all or store.end_sessions(user_of(session_id), record.device, also=lineage):
             self._carry_out(session_id, record, verdict)
         return CredentialRevoked(f"suspicion: {verdict.sentence}")
 
@@ -281,12 +281,11 @@ class SessionStore(SessionBase):
             self._continued = None
             now = int(time.time())
             ip, agent = self.client
-            self.record = Record(device_of(self._session_key), now, now, ip, agent, data)
+            self.record = Record(new_device_id(), now, now, ip, agent, data)
         else:
             # A device of its own: the one that the old id belongs to is ended with it. `created`
             # stays, and with it the absolute end.
-            device = device_of(self._session_key)
-            self.record = replace(self.record, device=device, rotated=False)
+            self.record = replace(self.record, device=new_device_id(), rotated=False)
 
     def adopt(self, session_id: str, record: Record) -> None:
         """Continue as the successor that `rotate` made; the middleware sends its cookie."""

@@ -29,7 +29,6 @@ _to_json = json.JSONEncoder(separators=(",", ":")).encode
 
 SESSION_ID = re.compile(r"(0|[1-9][0-9]{0,17})\.([A-Za-z0-9_-]{43})", re.ASCII)
 ANONYMOUS = 0
-LINEAGE_CHARACTERS = 11
 # Who let a login in, unless its record says otherwise. Django looks that it still is in use.
 BACKEND = "accounts.backends.ThrottledBackend"
 LATEST = 2**36  # Unix seconds, in the year 4147; Python's dates overflow further on
@@ -39,10 +38,7 @@ LATEST = 2**36  # Unix seconds, in the year 4147; Python's dates overflow furthe
 
 
 def new_session_id(user_id: int) -> str:
-    """`<user id>.<256 random bits>`; the user's id finds the hash tag without a lookup.
-
-    The first 66 of these bits are the lineage: every refresh keeps them.
-    """
+    """`<user id>.<256 random bits>`; the user's id finds the hash tag without a lookup."""
     return f"{user_id}.{secrets.token_urlsafe(32)}"
 
 
@@ -50,24 +46,11 @@ def successor_id(session_id: str) -> str:
     """The one id that a refresh of `session_id` leads to.
 
     Derived, not drawn: two tabs that refresh at once get the same successor, and
-    nobody had to store it. Without SECRET_KEY it cannot be computed: 192 bits of it are new.
+    nobody had to store it. Without SECRET_KEY it cannot be computed.
     """
+    user_id = session_id.partition(".")[0]
     mac = salted_hmac("sessions_api.records.successor_id", session_id, algorithm="sha256").digest()
-    return lineage_of(session_id) + b64_encode(mac[:24]).decode()
-
-
-def lineage_of(session_id: str) -> str:
-    """What an id shares with all that refreshes of it lead to, and with no other."""
-    return session_id[: session_id.index(".") + 1 + LINEAGE_CHARACTERS]
-
-
-def device_of(session_id: str) -> str:
-    """The device that an id belongs to, whichever id it has by now. As `new_device_id`: 64 bits.
-
-    Threat: who has copied an id refreshes it as often as it takes until nobody finds the way from
-    the victim's to theirs. So the victim's own, however old, names what a logout must end.
-    """
-    return b64_encode(sha256(lineage_of(session_id).encode()).digest()[:8]).decode()
+    return f"{user_id}.{b64_encode(mac).decode()}"
 
 
 @lru_cache(maxsize=4096)

@@ -44,7 +44,6 @@ from sessions_api.records import (
     ANONYMOUS,
     Record,
     decode,
-    device_of,
     digest_of,
     ended_name,
     index_name,
@@ -62,7 +61,7 @@ Pipeline: TypeAlias = Any  # as `Redis`
 MOST_DEVICES = 50
 SNAPSHOT_SECONDS = 300
 REMEMBER_ENDED_SECONDS = 86400
-MOST_SUCCESSORS = 8
+MOST_SUCCESSORS = 32
 MOST_EXPIRED = 50  # entries of the index that only tell "expired" from "never known"
 MOST_TRIMMED = 1000
 MOST_MIRRORED = 100_000
@@ -347,18 +346,21 @@ def end_session(session_id: str) -> None:
     """End the device that an id belongs to, whichever id it has by now: it may have been
     refreshed away since the caller looked, in another tab, or by a thief.
     """
-    user_id = user_of(session_id)
-    if user_id != ANONYMOUS:
-        end_sessions(user_id, device_of(session_id), also=digests_from(session_id))
-        return
-    name = session_key_name(user_id, digest_of(session_id))
+    user_id, lineage = user_of(session_id), lineage_of(session_id)
+    names = [session_key_name(user_id, digest) for digest in lineage]
     with store_errors():
-        redis().delete(name)
-    mirror.forget([name])
+        if user_id == ANONYMOUS:
+            redis().delete(names[0])
+            mirror.forget(names)
+            return
+        raws = redis().mget(names)
+    records = [decode(raw) for raw in raws if raw]
+    for device in {record.device for record in records if record is not None}:
+        end_sessions(user_id, device, also=lineage)
 
 
-def digests_from(session_id: str) -> list[str]:
-    """The digests of an id and of those that refreshes of it lead to first, one after the other."""
+def lineage_of(session_id: str) -> list[str]:
+    """The digests of an id and of those that refreshes of it lead to, one after the other."""
     ids = [session_id]
     while len(ids) <= MOST_SUCCESSORS:
         ids.append(successor_id(ids[-1]))

@@ -33,7 +33,7 @@ COSTS: dict[str, dict[str, tuple[int, int]]] = {
         "devices": (3, 3),
         "end-device": (2, 11),
         "password": (13, 38),
-        "logout": (1, 11),
+        "logout": (1, 12),
         "logout-all": (8, 17),
     },
     "jwt": {
@@ -61,7 +61,7 @@ COSTS_IN_THE_LAB: dict[str, dict[str, tuple[int, int]]] = {
         "devices": (4, 2),
         "end-device": (2, 10),
         "password": (15, 43),
-        "logout": (1, 11),
+        "logout": (1, 12),
         "logout-all": (10, 22),
     },
     "jwt-lookup": {
