@@ -16,12 +16,13 @@ from typing import Any
 import pytest
 import time_machine
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import Client
 from django_redis import get_redis_connection
 from pytest_django import Settings
 
 from accounts.contract.registry import flows
+from accounts.management.commands.purge_auth import Command
 from accounts.models import AuthEvent, User
 from accounts.purge import purge_events
 from tests.accounts.people import make
@@ -278,3 +279,22 @@ def test_a_database_that_is_away_is_one_sentence_and_exit_code_1(
     assert "Deleted nothing. Run it again." in finished.stderr
     assert len(finished.stderr.splitlines()) == 1
     assert "secret-word" not in finished.stderr
+
+
+@pytest.mark.once
+def test_ctrl_c_that_tears_a_transaction_is_ctrl_c_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is raised then is Django's complaint about its connection."""
+
+    def torn(*args: Any, **options: Any) -> None:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise OperationalError("can't change 'autocommit' now")
+
+    monkeypatch.setattr(Command, "purge", torn)
+    with pytest.raises(SystemExit) as ended:
+        call_command("purge_auth")
+    assert ended.value.code == 130
+    assert "The next run goes on from there." in capsys.readouterr().err

@@ -466,7 +466,7 @@ def test_a_purge_that_is_killed_leaves_whole_batches_and_can_run_again(
             time.sleep(random.uniform(0, 0.03))
             process.send_signal(sent)
             _, complaint = process.communicate(timeout=30)
-        assert process.returncode == code
+        assert process.returncode == code, complaint
         assert "Traceback" not in complaint
         assert consistent()
     assert 0 < OutstandingToken.objects.count() < 12_000

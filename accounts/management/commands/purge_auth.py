@@ -51,10 +51,10 @@ class Command(BaseCommand):
         self.verb = "Would delete" if dry_run else "Deleted"
         try:
             self.purge(dry_run=dry_run, batch=batch, load=load, verbosity=verbosity)
-        except KeyboardInterrupt:
-            self.stderr.write(f"Stopped. {self.said()} The next run goes on from there.")
-            raise SystemExit(130) from None
-        except (StoreUnavailable, ProgrammingError, *STORE_ERRORS) as error:
+        except (KeyboardInterrupt, StoreUnavailable, ProgrammingError, *STORE_ERRORS) as error:
+            if is_ctrl_c(error):
+                self.stderr.write(f"Stopped. {self.said()} The next run goes on from there.")
+                raise SystemExit(130) from None
             reason = " ".join(str(getattr(error, "log_reason", "") or error).split())
             raise CommandError(
                 f"The store does not answer as it should: {reason}. {self.said()} Run it again."
@@ -87,6 +87,17 @@ def rows(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= MOST_ROWS:
         raise ArgumentTypeError(f"a number from 1 to {MOST_ROWS}, not {text!r}")
     return int(text)
+
+
+def is_ctrl_c(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is behind it.
+
+    Surprise: pressed while a transaction of PostgreSQL ends, it leaves the connection in the middle
+    of it, and what is raised is what Django says of that.
+    """
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def percent(text: str) -> float:
