@@ -8,10 +8,9 @@ from typing import Any, TypeVar
 
 import pytest
 from django.conf import settings
-from django.db import connection, connections
+from django.db import connections
 from django.test import Client
 from django_redis import get_redis_connection
-from pytest_django import Settings
 
 from tests.contract.clock import age_in_the_database
 from tests.rows import mostly_in_ci
@@ -28,20 +27,6 @@ atomic_requests_in_ci = pytest.mark.parametrize(
 
 # RACE_TRIALS=100, as `make races` sets it: the full count.
 FULL = int(os.environ.get("RACE_TRIALS", "0"))
-
-
-ENGINE = settings.DATABASES["default"]["ENGINE"].rpartition(".")[2]
-PATIENCE: dict[str, dict[str, Any]] = {
-    "sqlite3": {"timeout": 60},
-    "postgresql": {"options": "-c lock_timeout=60s", "connect_timeout": 60},
-}
-
-
-def be_patient(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
-    """Many threads on few cores queue for a lock longer than a request of the site would."""
-    settings.DATABASE_TIMEOUT_SECONDS = 60
-    for option, value in PATIENCE[ENGINE].items():
-        monkeypatch.setitem(connection.settings_dict["OPTIONS"], option, value)
 
 
 def trials(by_default: int, *, full: int = 100) -> int:

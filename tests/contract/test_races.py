@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 
 import httpx
 import pytest
+from django.conf import settings
 from django.contrib.auth import hashers
 from django.contrib.auth.hashers import make_password
 from django.db import connection, transaction
@@ -40,11 +41,9 @@ from accounts.contract.views import ContractView
 from accounts.models import AuthEvent, User
 from lab.differences import difference
 from tests.accounts.racing import (
-    ENGINE,
     FULL,
     at_once,
     atomic_requests_in_ci,
-    be_patient,
     elsewhere,
     end_grace,
     trials,
@@ -67,6 +66,11 @@ pytestmark = [
     pytest.mark.timeout(3600),
 ]
 
+ENGINE = settings.DATABASES["default"]["ENGINE"].rpartition(".")[2]
+PATIENCE: dict[str, dict[str, Any]] = {
+    "sqlite3": {"timeout": 60},
+    "postgresql": {"options": "-c lock_timeout=60s", "connect_timeout": 60},
+}
 EACH = 20 if FULL else 3
 """How many logins and how many refreshes race an ending."""
 
@@ -90,8 +94,13 @@ def _many_logins(settings: Settings) -> None:
 
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
-    """What a request answers that has waited long enough is tested below, by `IMPATIENT`."""
-    be_patient(monkeypatch, settings)
+    """Forty threads on two cores queue for a lock longer than a request of the site would.
+
+    What a request answers that has waited long enough is tested below, by `IMPATIENT`.
+    """
+    settings.DATABASE_TIMEOUT_SECONDS = 60
+    for option, value in PATIENCE[ENGINE].items():
+        monkeypatch.setitem(connection.settings_dict["OPTIONS"], option, value)
 
 
 def tabs(client: FlowClient, visit: Visit, count: int) -> list[FlowClient]:

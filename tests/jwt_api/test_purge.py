@@ -34,15 +34,7 @@ from jwt_api import purge as purging
 from jwt_api.models import TokenFamily
 from tests.accounts.people import make
 from tests.accounts.plans import Plan, plans
-from tests.accounts.racing import (
-    at_once,
-    atomic_requests_in_ci,
-    be_patient,
-    browser,
-    log_in,
-    post,
-    trials,
-)
+from tests.accounts.racing import at_once, atomic_requests_in_ci, browser, log_in, post, trials
 from tests.jwt_api.forging import Forge
 from tests.jwt_api.overdue import crowd, fill, some_time_ago
 from tests.jwt_api.test_families import DAY, Login, assert_refused, present, reuses
@@ -393,11 +385,8 @@ def logins(username: str, times: int) -> list[int]:
 
 @needs_threads
 @atomic_requests_in_ci
-def test_purge_racing_everything_loses_nothing_that_lives(
-    ada: User, atomic_requests: bool, monkeypatch: pytest.MonkeyPatch, settings: Settings
-) -> None:
+def test_purge_racing_everything_loses_nothing_that_lives(ada: User, atomic_requests: bool) -> None:
     """Refreshes, logouts, a logout-all over the purged families too, a deletion, logins."""
-    be_patient(monkeypatch, settings)
     make("grace")
     for trial in range(trials(2, full=20)):
         mallory = make(f"mallory-{trial}")

@@ -218,9 +218,9 @@ KIDS: dict[str, Callable[[str], Any]] = {  # R06; A08 to A10
 def test_a_kid_is_looked_up_by_equality(door: Door, change: Callable[[str], Any]) -> None:
     """Even our own signature does not help: the key must be named, and named exactly."""
     token = door.genuine.ours({"kid": change(door.genuine.header["kid"])})
-    started = time.thread_time()
+    started = time.monotonic()
     door.assert_refuses(token)
-    assert time.thread_time() - started < 2, "constant work"
+    assert time.monotonic() - started < 2, "constant work"
 
 
 @pytest.fixture
@@ -338,9 +338,9 @@ TEXTS: Named = {  # R08, R09
 @rows(TEXTS)
 def test_a_text_that_we_would_not_write_is_refused(door: Door, forge: Row) -> None:
     token = forge(door.genuine)
-    started = time.thread_time()
+    started = time.monotonic()
     door.assert_refuses(token)
-    assert time.thread_time() - started < 2, "A23: no work for its size"
+    assert time.monotonic() - started < 2, "A23: no work for its size"
 
 
 @pytest.mark.parametrize("around", ["{}\n", "\n{}", "{} ", " {}", "{}\0", "\ufeff{}", "{}."])

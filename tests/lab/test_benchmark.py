@@ -230,8 +230,9 @@ def test_what_a_request_costs_is_counted_at_real_servers(tmp_path: Path) -> None
         ((login,), (hashed,), (beyond,)) = (rows[measure, subject] for measure in measured)
         assert 0 < hashed < login, "the hash is a part of it"
         assert beyond == login - hashed
+    # Of the same order: that LAB=0 has answered at all is what is tested here.
     for subject in ("floor", "session-redis", "jwt-expiry"):
-        assert rows["times_without_lab", subject][0] > 0, "LAB=0 has answered"
+        assert 0.2 < rows["times_without_lab", subject][0] < 5
     assert left_over(mark) == []
     assert not (tmp_path / "never-made.sqlite3").exists()
 
